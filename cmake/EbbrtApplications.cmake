@@ -1,0 +1,12 @@
+# The shared core's list of sources, and how an application's programs are made:
+#   ebbrt_frontend(NAME sources...)  a Linux process; only in the hosted build
+#   ebbrt_image(NAME sources...)     a back-end's image; only in the native build
+#                                    (see src/native/CMakeLists.txt)
+set(EBBRT_COMMON ${PROJECT_SOURCE_DIR}/src/common)
+file(GLOB EBBRT_COMMON_SOURCES CONFIGURE_DEPENDS ${EBBRT_COMMON}/*.cc)
+set(EBBRT_COMMON_SCHEMAS ${EBBRT_COMMON}/global_id_map.capnp)
+
+function(ebbrt_frontend name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE ebbrt_main)
+endfunction()

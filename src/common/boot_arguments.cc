@@ -1,0 +1,198 @@
+#include "common/boot_arguments.h"
+
+#include <charconv>
+#include <limits>
+
+namespace ebbrt {
+namespace {
+
+constexpr std::string_view kPrefix = "ebbrt.";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+std::optional<uint8_t> HexDigit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<uint8_t>(c - 'a' + 10);
+  if (c >= 'A' && c <= 'F') return static_cast<uint8_t>(c - 'A' + 10);
+  return std::nullopt;
+}
+
+std::optional<uint8_t> HexByte(std::string_view two) {
+  auto high = HexDigit(two[0]);
+  auto low = HexDigit(two[1]);
+  if (!high || !low) return std::nullopt;
+  return static_cast<uint8_t>(*high << 4 | *low);
+}
+
+void AppendHex(std::string& text, uint8_t byte) {
+  text += kHexDigits[byte >> 4];
+  text += kHexDigits[byte & 15];
+}
+
+[[noreturn]] void Reject(std::string_view key, std::string_view value,
+                         std::string_view expected) {
+  std::string message = "boot argument ";
+  message.append(key);
+  // A secret never reaches a log, not even a malformed one.
+  if (key != "ebbrt.secret") message.append("=").append(value);
+  throw BadBootArgument(message.append(": expected ").append(expected));
+}
+
+template <typename T>
+T Require(std::optional<T> parsed, std::string_view key, std::string_view value,
+          std::string_view expected) {
+  if (!parsed) Reject(key, value, expected);
+  return *std::move(parsed);
+}
+
+template <typename T>
+T Number(std::string_view key, std::string_view value, T lowest, T highest) {
+  T number{};
+  auto [end, error] =
+      std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size() ||
+      number < lowest || number > highest) {
+    Reject(key, value,
+           "a number from " + std::to_string(lowest) + " to " +
+               std::to_string(highest));
+  }
+  return number;
+}
+
+void ParseOurs(BootArguments& result, std::string_view key,
+               std::string_view value) {
+  if (key == "ebbrt.node") {
+    result.node = Number<NodeId>(key, value, kFrontEndNode, 0xFFFD);
+  } else if (key == "ebbrt.frontend") {
+    result.front_end = Require(Endpoint::Parse(value), key, value, "ip:port");
+  } else if (key == "ebbrt.secret") {
+    result.secret = Require(SecretFromHex(value), key, value, "32 hex digits");
+  } else if (key == "ebbrt.ip") {
+    result.network =
+        Require(Ipv4Network::Parse(value), key, value, "ip/prefix");
+  } else if (key == "ebbrt.gateway") {
+    result.gateway = Require(Ipv4Address::Parse(value), key, value, "an ip");
+  } else if (key == "ebbrt.protocol") {
+    result.protocol = Number<uint32_t>(key, value, 0, UINT32_MAX);
+  } else if (key == "ebbrt.tsc_khz") {
+    result.tsc_khz = Number<uint64_t>(key, value, 1'000, 100'000'000);
+  } else if (key == "ebbrt.net") {
+    result.net_features = value;
+  } else if (key == "ebbrt.quiet") {
+    result.quiet = true;
+  } else if (key == "ebbrt.bootchart") {
+    result.boot_chart = true;
+  } else {
+    throw BadBootArgument("boot argument " + std::string(key) +
+                          " is not known to this image; was it built from "
+                          "the same version as the front-end?");
+  }
+}
+
+/// Takes the next word off the front of `line`; empty at its end.
+std::string_view TakeWord(std::string_view& line) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  size_t start = line.find_first_not_of(kSpace);
+  if (start == line.npos) return line = {};
+  line.remove_prefix(start);
+  auto word = line.substr(0, line.find_first_of(kSpace));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+}  // namespace
+
+BootArguments BootArguments::Parse(std::string_view line) {
+  BootArguments result;
+  std::string_view word;
+  while (!(word = TakeWord(line)).empty() && word != "--") {
+    if (!word.starts_with(kPrefix)) continue;
+    size_t equals = word.find('=');
+    auto key = word.substr(0, equals);
+    auto value = equals == word.npos ? "" : word.substr(equals + 1);
+    ParseOurs(result, key, value);
+  }
+  while (!(word = TakeWord(line)).empty()) {
+    // QEMU puts its devices at the end of the line, behind our arguments; an
+    // argument of the application that looks the same comes encoded.
+    if (word.starts_with("virtio_mmio.device=")) continue;
+    result.arguments.push_back(DecodeArgument(word));
+  }
+  return result;
+}
+
+std::string BootArguments::ToCommandLine() const {
+  std::string line = "ebbrt.node=" + std::to_string(node);
+  if (front_end) {
+    line += " ebbrt.frontend=" + front_end->ToString();
+    line += " ebbrt.secret=" + SecretToHex(secret);
+  }
+  if (network) {
+    line += " ebbrt.ip=" + network->address.ToString() + "/" +
+            std::to_string(network->prefix);
+  }
+  if (gateway) line += " ebbrt.gateway=" + gateway->ToString();
+  if (protocol) line += " ebbrt.protocol=" + std::to_string(*protocol);
+  if (tsc_khz) line += " ebbrt.tsc_khz=" + std::to_string(*tsc_khz);
+  if (!net_features.empty()) line += " ebbrt.net=" + net_features;
+  if (quiet) line += " ebbrt.quiet";
+  if (boot_chart) line += " ebbrt.bootchart";
+  if (!arguments.empty()) line += " --";
+  for (const auto& argument : arguments) line += " " + EncodeArgument(argument);
+  return line;
+}
+
+std::string SecretToHex(const Secret& secret) {
+  std::string hex;
+  for (uint8_t byte : secret) AppendHex(hex, byte);
+  return hex;
+}
+
+std::optional<Secret> SecretFromHex(std::string_view hex) {
+  Secret secret;
+  if (hex.size() != 2 * secret.size()) return std::nullopt;
+  for (size_t i = 0; i < secret.size(); ++i) {
+    auto byte = HexByte(hex.substr(2 * i, 2));
+    if (!byte) return std::nullopt;
+    secret[i] = *byte;
+  }
+  return secret;
+}
+
+std::string EncodeArgument(std::string_view argument) {
+  std::string encoded;
+  bool plain_start = !argument.starts_with("virtio_mmio.device=");
+  for (char c : argument) {
+    auto byte = static_cast<uint8_t>(c);
+    if (byte <= 0x20 || byte == '%' || byte >= 0x7F || !plain_start) {
+      encoded += '%';
+      AppendHex(encoded, byte);
+      plain_start = true;
+    } else {
+      encoded += c;
+    }
+  }
+  // An empty argument would vanish between its spaces.
+  return encoded.empty() ? "%" : encoded;
+}
+
+std::string DecodeArgument(std::string_view encoded) {
+  if (encoded == "%") return "";
+  std::string argument;
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    if (encoded[i] != '%') {
+      argument += encoded[i];
+      continue;
+    }
+    auto byte = encoded.size() - i > 2 ? HexByte(encoded.substr(i + 1, 2))
+                                       : std::nullopt;
+    if (!byte) {
+      throw BadBootArgument("application argument " + std::string(encoded) +
+                            ": expected two hex digits after %");
+    }
+    argument += static_cast<char>(*byte);
+    i += 2;
+  }
+  return argument;
+}
+
+}  // namespace ebbrt

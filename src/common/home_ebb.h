@@ -1,0 +1,171 @@
+// HomeEbb<T>: the Ebb shape with a home, called from every node.
+//
+// The Ebb lives on one node, its home (the front-end for fixed ids, the node
+// that made it else). A call made elsewhere travels there as a typed Cap'n
+// Proto message and comes back as a future. This is all an application writes:
+//
+//   class Hello : public HomeEbb<Hello> {
+//    public:
+//     static constexpr std::string_view kProtocol = "hello";
+//     // Runs at home, in an event of its own; may block, may throw.
+//     void Greet(NodeId from, Greeting::Reader in, Answer::Builder out);
+//     using Methods = MethodList<&Hello::Greet>;
+//   };
+//   inline constexpr EbbRef<Hello> hello{ApplicationEbbId(1)};
+//
+//   // anywhere:
+//   hello->Call<&Hello::Greet>([](Greeting::Builder in) { in.setText("hi"); })
+//
+// A method may also return Future<>; its results go back when that is ready,
+// and `in` and `out` stay valid until then.
+//
+// A call on the home node itself takes the same way but for the wire.
+#pragma once
+
+#include <capnp/message.h>
+
+#include <array>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "common/ebb_allocator.h"
+#include "common/ebb_ref.h"
+#include "common/local_id_map.h"
+#include "common/message.h"
+#include "common/messenger.h"
+#include "common/protocol.h"
+#include "common/runtime.h"
+#include "common/shared_ebb.h"
+
+namespace ebbrt {
+
+/// The methods of a protocol; a method's number is its place. New ones go last.
+template <auto... kMethods>
+struct MethodList {};
+
+namespace detail {
+
+template <typename M>
+struct MethodTraits;
+template <typename C, typename R, typename In, typename Out>
+struct MethodTraits<R (C::*)(NodeId, In, Out)> {
+  using Parameters = typename In::Reads;
+  using Results = typename Out::Builds;
+  static constexpr bool kIsAsynchronous = !std::is_void_v<R>;
+};
+
+/// Serves one call of method kMethod of `ebb`.
+template <auto kMethod, typename T>
+Future<std::unique_ptr<IOBuf>> ServeMethod(T& ebb, IncomingCall call) {
+  using Traits = MethodTraits<decltype(kMethod)>;
+  struct Running {
+    RawMessage parameters;
+    capnp::MallocMessageBuilder results{};
+  };
+  auto running = std::make_unique<Running>(std::move(call.parameters));
+  auto in = running->parameters.template As<typename Traits::Parameters>();
+  auto out = running->results.template initRoot<typename Traits::Results>();
+  if constexpr (Traits::kIsAsynchronous) {
+    return (ebb.*kMethod)(call.from, in, out)
+        .Then([running = std::move(running)] {
+          return EncodeMessage(running->results);
+        });
+  } else {
+    (ebb.*kMethod)(call.from, in, out);
+    return MakeReadyFuture(EncodeMessage(running->results));
+  }
+}
+
+template <typename T, typename Methods>
+struct MethodTable;
+template <typename T, auto... kMethods>
+struct MethodTable<T, MethodList<kMethods...>> {
+  using Server = Future<std::unique_ptr<IOBuf>> (*)(T&, IncomingCall);
+  static constexpr std::array<Server, sizeof...(kMethods)> kServers = {
+      &ServeMethod<kMethods, T>...};
+
+  template <auto kMethod>
+  static constexpr uint16_t NumberOf() {
+    uint16_t number = 0;
+    bool found = ((IsSame<kMethod, kMethods>() || (++number, false)) || ...);
+    return found ? number : throw "the method is not in the Ebb's Methods";
+  }
+
+ private:
+  template <auto kA, auto kB>
+  static constexpr bool IsSame() {
+    if constexpr (std::is_same_v<decltype(kA), decltype(kB)>) return kA == kB;
+    return false;
+  }
+};
+
+}  // namespace detail
+
+/// T derives from HomeEbb<T> and has kProtocol and Methods. One representative
+/// per node; its methods run only at home.
+template <typename T>
+class HomeEbb : public SharedEbb<T> {
+ public:
+  /// Calls kMethod at the Ebb's home with the parameters that `fill` writes;
+  /// gives Future<Message<results>>. Fails with NodeLost, or RemoteError (at
+  /// home itself: the method's own exception).
+  template <auto kMethod, typename Fill>
+  auto Call(Fill fill) {
+    using Traits = detail::MethodTraits<decltype(kMethod)>;
+    constexpr uint16_t kNumber = Table<>::template NumberOf<kMethod>();
+    capnp::MallocMessageBuilder builder;
+    fill(builder.initRoot<typename Traits::Parameters>());
+    return Send(kNumber, builder).Then([](RawMessage results) {
+      return Message<typename Traits::Results>(std::move(results));
+    });
+  }
+
+ protected:
+  explicit HomeEbb(EbbId id) : id_(id) { (void)kRegistered; }
+
+  EbbId Id() const { return id_; }
+
+ private:
+  // A template, because T is still being defined when this class is.
+  template <typename U = T>
+  using Table = detail::MethodTable<U, typename U::Methods>;
+
+  Future<RawMessage> Send(uint16_t method, capnp::MessageBuilder& builder) {
+    NodeId home = HomeOf(id_);
+    if (home != runtime::ThisNode()) {
+      return messenger->Call(home, id_, ProtocolId(T::kProtocol), method,
+                             EncodeMessage(builder));
+    }
+    return Serve({home, id_, method, RawMessage::FromBuilder(builder)})
+        .Then([](std::unique_ptr<IOBuf> results) {
+          return RawMessage::FromBytes(std::move(results));
+        });
+  }
+
+  static Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
+    if (HomeOf(call.ebb) != runtime::ThisNode()) {
+      throw std::runtime_error("Ebb " + std::to_string(call.ebb) +
+                               " is not at home on this node");
+    }
+    if (call.method >= Table<>::kServers.size()) {
+      throw std::runtime_error("protocol " + std::string(T::kProtocol) +
+                               " has no method " + std::to_string(call.method));
+    }
+    T& ebb = EbbRef<T>(call.ebb).Rep();
+    return Table<>::kServers[call.method](ebb, std::move(call));
+  }
+
+  static bool Register() {
+    RegisterProtocol(T::kProtocol, &Serve);
+    return true;
+  }
+
+  static inline const bool kRegistered = Register();
+
+  EbbId id_;
+};
+
+}  // namespace ebbrt

@@ -1,0 +1,121 @@
+// NetworkManager: TCP as an Ebb, the same on Linux sockets and on our own
+// stack.
+//
+// A connection belongs to one core: the one on which it was accepted or
+// connected. All its members are called there, and all its callbacks run there,
+// inside an event, so neither side needs a lock. Data is handed over, never
+// copied at this interface: what arrives is the device's own buffer (natively),
+// what is sent is kept until the peer acknowledged it.
+//
+// Order of calls on a connection:
+//   made (by Connect or a listener) -> SetHandler, at once, before the event
+//   that made it ends -> any of Send/Pause/Resume -> Close or Abort or
+//   destruction. OnClosed is the last callback; none follows Close, Abort or
+//   destruction.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <system_error>
+
+#include "common/base_ebbs.h"
+#include "common/ebb_ref.h"
+#include "common/endpoint.h"
+#include "common/future.h"
+#include "common/iobuf.h"
+#include "common/move_function.h"
+
+namespace ebbrt {
+
+/// One TCP connection. Owned by whoever holds the pointer; may be destroyed
+/// inside any of its own callbacks.
+class TcpConnection {
+ public:
+  /// What the application does with what happens. Not owned by the connection:
+  /// must outlive it, or its SetHandler(another).
+  class Handler {
+   public:
+    virtual ~Handler() = default;
+    /// In-order bytes; a chain of at least one byte. Ownership passes.
+    virtual void OnReceive(std::unique_ptr<IOBuf> data) = 0;
+    /// The connection is over: an error, or, with a value of zero, the peer's
+    /// orderly end. Queued data is still sent in the orderly case if the
+    /// connection is then Close()d or destroyed.
+    virtual void OnClosed(std::error_code error) = 0;
+    /// QueuedBytes() has come back to zero after a Send that left it above.
+    virtual void OnDrained() {}
+  };
+
+  /// Ends the connection as Close() does.
+  virtual ~TcpConnection() = default;
+
+  virtual void SetHandler(Handler* handler) = 0;
+
+  /// Queues a chain for sending, in order. Never blocks and never fails; after
+  /// OnClosed the data is dropped. What the events of this turn queued leaves
+  /// when the event ends, in as few segments as possible. The queue is not
+  /// bounded here: a server that answers clients who don't read watches
+  /// QueuedBytes().
+  virtual void Send(std::unique_ptr<IOBuf> data) = 0;
+
+  /// Bytes given to Send that the stack has not taken yet: natively not yet
+  /// acknowledged by the peer, on Linux not yet taken by the socket.
+  virtual size_t QueuedBytes() const = 0;
+
+  /// Stops OnReceive (the peer is throttled by the window) until resumed.
+  virtual void PauseReceive() = 0;
+  virtual void ResumeReceive() = 0;
+
+  /// Sends what is queued, then the end of stream. No callback follows.
+  virtual void Close() = 0;
+  /// Drops what is queued and resets the connection. No callback follows.
+  virtual void Abort() = 0;
+
+  virtual Endpoint Local() const = 0;
+  virtual Endpoint Remote() const = 0;
+};
+
+/// A listening port. Destroying it stops listening; accepted connections live.
+class TcpListener {
+ public:
+  virtual ~TcpListener() = default;
+  /// The bound address; the port is the one chosen when 0 was asked for.
+  virtual Endpoint Local() const = 0;
+};
+
+/// The node's network. One representative per node; listeners and connections
+/// are made and used on the calling core on Linux, on core 0 natively (for now
+/// the stack has one instance; a call from another core is refused by an
+/// exception that says so).
+class NetworkManager {
+ public:
+  using AcceptHandler = MoveFunction<void(std::unique_ptr<TcpConnection>)>;
+
+  static NetworkManager& HandleFault(EbbId id);
+
+  virtual ~NetworkManager() = default;
+
+  /// Resolves when the node has an address (static or by DHCP); on Linux at
+  /// once. Fails with std::system_error when there is no network device or no
+  /// lease within the deadline.
+  virtual Future<void> Up() = 0;
+
+  /// This node's IPv4 address, 0.0.0.0 before Up(); on Linux the loopback.
+  virtual Ipv4Address Address() const = 0;
+
+  /// Listens on `port` (0: a free one is chosen) of all addresses. Throws
+  /// std::system_error (address_in_use, ...). `accept` runs inside an event on
+  /// the calling core and must set the connection's handler.
+  virtual std::unique_ptr<TcpListener> Listen(uint16_t port,
+                                              AcceptHandler accept) = 0;
+
+  /// Connects. The future fails with std::system_error (connection_refused,
+  /// timed_out, host_unreachable ...). The continuation that takes the
+  /// connection runs in the event that saw it established, so a handler set in
+  /// it misses nothing.
+  virtual Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) = 0;
+};
+
+inline constexpr EbbRef<NetworkManager> network_manager{kNetworkManagerId};
+
+}  // namespace ebbrt

@@ -1,0 +1,70 @@
+// NodeAllocator: machines as easily as objects.
+//
+// Asks an IaaS for a virtual machine that boots an image of this application.
+// The bundled IaaS is iaasd (tools/iaasd); another cloud is another
+// implementation of this interface.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/base_ebbs.h"
+#include "common/ebb_ref.h"
+#include "common/endpoint.h"
+#include "common/future.h"
+#include "common/types.h"
+
+namespace ebbrt {
+
+/// A node could not be had; what() names what was asked for and the remedy.
+class AllocationFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What to boot, and on what.
+struct NodeSpec {
+  std::string image;                   ///< path of the image's file
+  std::vector<std::string> arguments;  ///< the application's
+  std::string boot_words;  ///< further ebbrt.* words, see boot_arguments.h
+  unsigned cores = 1;
+  size_t memory_mib = 64;
+  std::string machine = "microvm";    ///< or pc, q35
+  std::vector<uint16_t> ports;        ///< TCP ports to publish on the host
+                                      ///< where nodes have no address of
+                                      ///< their own there (user networking)
+  std::chrono::seconds deadline{30};  ///< from Allocate to connected
+};
+
+/// A running node. Destroying it ends the virtual machine.
+class Node {
+ public:
+  virtual ~Node() = default;
+  virtual NodeId Id() const = 0;
+  /// Where the node's `port` is reached from the front-end's machine: on the
+  /// node's own address, or a published port of the host's.
+  virtual Endpoint Reach(uint16_t port) const = 0;
+  /// Ready when the machine has ended by itself, with its exit code (0..127),
+  /// or -1 when it ended in another way. Once.
+  virtual Future<int> Ended() = 0;
+};
+
+/// One representative per node of the application; on the front-end only for
+/// now: on a back-end Allocate fails with AllocationFailed.
+class NodeAllocator {
+ public:
+  static NodeAllocator& HandleFault(EbbId id);
+  virtual ~NodeAllocator() = default;
+
+  /// Boots a node; ready when it has connected and proved its secret. Fails
+  /// with AllocationFailed. In events on core 0.
+  virtual Future<std::unique_ptr<Node>> Allocate(NodeSpec spec) = 0;
+};
+
+inline constexpr EbbRef<NodeAllocator> node_allocator{kNodeAllocatorId};
+
+}  // namespace ebbrt

@@ -1,0 +1,61 @@
+#include "common/runtime.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "common/frame.h"
+#include "common/messenger.h"
+#include "common/network_manager.h"
+#include "platform/log.h"
+#include "platform/runtime_port.h"
+
+namespace ebbrt::runtime {
+namespace {
+
+/// Exit code of a node that could not begin or lost its front-end.
+constexpr int kNodeFailed = 125;
+
+BootArguments boot;
+
+void Report(const std::string& what) {
+  platform::WriteConsole("ebbrt: " + what + "\n");
+}
+
+/// Connects to the front-end that booted us; throws if that can't be done.
+void GoHome() {
+  if (boot.protocol && *boot.protocol != kProtocolVersion) {
+    throw std::runtime_error("the front-end speaks protocol version " +
+                             std::to_string(*boot.protocol) + ", this image " +
+                             std::to_string(kProtocolVersion) +
+                             "; rebuild the image");
+  }
+  network_manager->Up().Get();
+  messenger->OnNodeLost([](NodeId node, const std::string& why) {
+    if (node != kFrontEndNode) return;
+    Report("the front-end is gone (" + why + "), so this node ends");
+    Exit(kNodeFailed);
+  });
+  messenger->DialHome(*boot.front_end, boot.secret).Get();
+}
+
+}  // namespace
+
+NodeId ThisNode() { return boot.node; }
+const std::vector<std::string>& Arguments() { return boot.arguments; }
+const BootArguments& Boot() { return boot; }
+void SetBoot(BootArguments arguments) { boot = std::move(arguments); }
+
+void Exit(int code) { platform::Exit(code); }
+
+void Main() {
+  try {
+    if (boot.front_end) GoHome();
+    if (AppMain != nullptr) AppMain();
+  } catch (const std::exception& error) {
+    Report(error.what());
+    Exit(kNodeFailed);
+  }
+}
+
+}  // namespace ebbrt::runtime

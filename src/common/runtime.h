@@ -1,0 +1,45 @@
+// Runtime: who this node is, and its way from the first event to the
+// application.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/boot_arguments.h"
+#include "common/types.h"
+
+namespace ebbrt {
+
+/// The application. Runs as an event on core 0 once the node is up: it may
+/// block, and when it returns the node goes on serving events until Exit. An
+/// image that defines none boots and stays idle.
+[[gnu::weak]] void AppMain();
+
+namespace runtime {
+
+/// This node's id: kFrontEndNode on the front-end, 0 on an image that was
+/// booted by nobody.
+NodeId ThisNode();
+
+/// What the application was given on its command line, without a program name.
+const std::vector<std::string>& Arguments();
+
+/// All of what the node was told. On a front-end: as if booted by itself.
+const BootArguments& Boot();
+
+/// Ends the node: the process, or the virtual machine. 0 is success; 1..127 for
+/// the application. From any event.
+[[noreturn]] void Exit(int code);
+
+// --- for the ports
+// -------------------------------------------------------------
+/// Fixes what Boot() gives. Before anything asks; once.
+void SetBoot(BootArguments arguments);
+
+/// The first event on core 0. On a back-end: brings up the network, connects to
+/// the front-end if the arguments name one (ending the node with a message if
+/// that fails, and whenever that connection ends); everywhere: AppMain.
+void Main();
+
+}  // namespace runtime
+}  // namespace ebbrt

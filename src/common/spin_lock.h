@@ -1,0 +1,28 @@
+// SpinLock: mutual exclusion between cores for a few instructions.
+//
+// For state that several cores touch rarely and briefly (queues of remote
+// events, an id's entry). Natively interrupts are off in every context that
+// takes one, so a holder is never interrupted; it must not block or call out.
+#pragma once
+
+#include <atomic>
+
+#include "platform/core.h"
+
+namespace ebbrt {
+
+/// A BasicLockable for std::lock_guard. Not recursive. Any context.
+class SpinLock {
+ public:
+  void lock() {
+    while (locked_.exchange(true, std::memory_order_acquire)) {
+      while (locked_.load(std::memory_order_relaxed)) platform::CpuRelax();
+    }
+  }
+  void unlock() { locked_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> locked_{false};
+};
+
+}  // namespace ebbrt

@@ -1,0 +1,10 @@
+// Platform header "runtime_port", Linux.
+#pragma once
+
+namespace ebbrt::platform {
+
+/// Ends all event loops and then the process with `code`; the calling event is
+/// abandoned. In events.
+[[noreturn]] void Exit(int code);
+
+}  // namespace ebbrt::platform

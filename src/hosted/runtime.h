@@ -1,0 +1,26 @@
+// The front-end: a Linux process as a node of the application.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/move_function.h"
+
+namespace ebbrt::hosted {
+
+struct Options {
+  /// Event-loop threads; at least 1.
+  unsigned cores = 1;
+  /// What runtime::Arguments() gives.
+  std::vector<std::string> arguments;
+};
+
+/// Makes this process the front-end of an application of its own: starts the
+/// event loops, runs `main` as the first event on core 0 (usually
+/// runtime::Main, which calls AppMain), and returns the code that
+/// runtime::Exit was called with. SIGINT and SIGTERM call Exit(130) and
+/// Exit(143). Once per process; from a thread that is not a core and becomes
+/// core 0.
+int Run(Options options, MoveFunction<void()> main);
+
+}  // namespace ebbrt::hosted

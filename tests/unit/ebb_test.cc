@@ -1,0 +1,159 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/ebb_allocator.h"
+#include "common/event_manager.h"
+#include "common/future.h"
+#include "common/global_id_map.h"
+#include "common/local_id_map.h"
+#include "common/per_core_ebb.h"
+#include "common/shared_ebb.h"
+#include "platform/core.h"
+
+namespace ebbrt {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Runs `f` on `core` and waits for its result.
+template <typename F>
+auto On(CoreId core, F f) {
+  using R = decltype(f());
+  Promise<R> promise;
+  auto future = promise.GetFuture();
+  EventManager::SpawnRemote(
+      [f = std::move(f), promise = std::move(promise)]() mutable {
+        try {
+          promise.SetValue(f());
+        } catch (...) {
+          promise.SetException(std::current_exception());
+        }
+      },
+      core);
+  return future.Get();
+}
+
+struct Counter : SharedEbb<Counter> {
+  int Add() { return ++count; }
+  std::atomic<int> count{0};
+};
+
+TEST(Ebb, SharedHasOneRepresentativeForAllCores) {
+  auto counter = Counter::Create();
+  Counter* mine = &*counter;
+  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
+    EXPECT_EQ(On(core, [=] { return &*counter; }), mine);
+    On(core, [=] { return counter->Add(); });
+  }
+  EXPECT_EQ(counter->count, static_cast<int>(platform::CoreCount()));
+}
+
+struct Made {
+  std::atomic<int> representatives{0};
+};
+
+struct PerCore : PerCoreEbb<PerCore, Made> {
+  explicit PerCore(Made& root) : made(root), core(platform::CurrentCore()) {
+    ++made.representatives;
+  }
+  Made& made;
+  CoreId core;
+};
+
+TEST(Ebb, PerCoreBuildsARepresentativeOnFirstCallOfEachCore) {
+  auto ebb = PerCore::Create();
+  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
+    EXPECT_EQ(On(core, [=] { return ebb->core; }), core);
+    EXPECT_EQ(On(core, [=] { return ebb->core; }), core);
+    EXPECT_EQ(On(core, [=] { return ebb->made.representatives.load(); }),
+              static_cast<int>(core) + 1)
+        << "a core that has not called has none";
+  }
+}
+
+struct SlowToMake : SharedEbb<SlowToMake> {
+  static inline std::atomic<int> made{0};
+  SlowToMake() {
+    ++made;
+    SleepFor(10ms).Get();
+  }
+  int Answer() { return 42; }
+};
+
+TEST(Ebb, ConcurrentFirstCallsMakeOneRepresentative) {
+  constexpr EbbRef<SlowToMake> ebb{ApplicationEbbId(100)};
+  SlowToMake::made = 0;
+  std::vector<Future<int>> answers;
+  for (int i = 0; i < 8; ++i) {
+    Promise<int> promise;
+    answers.push_back(promise.GetFuture());
+    EventManager::SpawnRemote(
+        [ebb, promise = std::move(promise)]() mutable {
+          promise.SetValue(ebb->Answer());
+        },
+        i % platform::CoreCount());
+  }
+  for (auto& answer : answers) EXPECT_EQ(answer.Get(), 42);
+  EXPECT_EQ(SlowToMake::made, 1);
+}
+
+struct FailsOnce : SharedEbb<FailsOnce> {
+  static inline int attempts = 0;
+  FailsOnce() {
+    if (++attempts == 1) throw std::runtime_error("not yet");
+  }
+  int Answer() { return attempts; }
+};
+
+TEST(Ebb, AFaultHandlerThatThrowsIsTriedAgain) {
+  constexpr EbbRef<FailsOnce> ebb{ApplicationEbbId(101)};
+  FailsOnce::attempts = 0;
+  EXPECT_THROW(ebb->Answer(), std::runtime_error);
+  EXPECT_EQ(ebb->Answer(), 2);
+}
+
+// A fault handler that blocks on what the application knows of the id.
+struct Configured : SharedEbb<Configured> {
+  explicit Configured(EbbId id) : value(global_id_map->Get(id).Get()) {}
+  std::string value;
+};
+
+TEST(Ebb, AFaultHandlerBlocksOnTheGlobalIdMap) {
+  if (runtime::ThisNode() != kFrontEndNode) {
+    GTEST_SKIP() << "this node has no front-end; tests/system/test_hello.py "
+                    "runs it across nodes";
+  }
+  EbbRef<Configured> ebb{ebb_allocator->Allocate()};
+  EXPECT_THROW(ebb->value.size(), std::out_of_range);
+  global_id_map->Set(ebb.Id(), "told").Get();
+  EXPECT_EQ(ebb->value, "told");
+  EXPECT_EQ(On(platform::CoreCount() - 1, [=] { return ebb->value; }), "told");
+}
+
+TEST(EbbAllocator, IdsAreOfThisNodesRangeAndDiffer) {
+  EbbId first = ebb_allocator->Allocate();
+  EbbId second = ebb_allocator->Allocate();
+  EXPECT_NE(first, second);
+  EXPECT_EQ(HomeOf(first), runtime::ThisNode());
+  EXPECT_EQ(HomeOf(second), runtime::ThisNode());
+  EXPECT_EQ(HomeOf(kGlobalIdMapId), kFrontEndNode);
+}
+
+TEST(LocalIdMap, InsertFindErase) {
+  EbbId id = ebb_allocator->Allocate();
+  EXPECT_EQ(local_id_map->Find(id), nullptr);
+  local_id_map->Insert(id, std::make_shared<int>(1));
+  EXPECT_NE(local_id_map->Find(id), nullptr);
+  EXPECT_THROW(local_id_map->Insert(id, std::make_shared<int>(2)),
+               std::logic_error);
+  EXPECT_TRUE(local_id_map->Erase(id));
+  EXPECT_FALSE(local_id_map->Erase(id));
+}
+
+}  // namespace
+}  // namespace ebbrt
