@@ -1,0 +1,214 @@
+// The front-end's messenger against peers of every kind: here the peer is a
+// plain TCP connection that the test speaks frames on.
+#include "common/messenger.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/frame.h"
+#include "common/global_id_map.h"
+#include "common/network_manager.h"
+#include "common/runtime.h"
+#include "common/timer.h"
+
+namespace ebbrt {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The one port on which this process's messenger listens.
+Endpoint MessengerEndpoint() {
+  static uint16_t port = messenger->Listen(runtime::Boot().secret).port;
+  return {Ipv4Address{0x7F000001}, port};
+}
+
+/// A connection to the messenger that collects what comes back.
+class TestPeer : public TcpConnection::Handler {
+ public:
+  TestPeer() : connection(network_manager->Connect(MessengerEndpoint()).Get()) {
+    connection->SetHandler(this);
+  }
+
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    parser.Feed(std::move(data));
+    while (auto frame = parser.Next()) frames.push_back(*std::move(frame));
+  }
+  void OnClosed(std::error_code) override { closed = true; }
+
+  /// Waits until `condition` holds, two seconds at most.
+  template <typename F>
+  bool Await(F condition) {
+    for (int i = 0; i < 400 && !condition(); ++i) SleepFor(5ms).Get();
+    return condition();
+  }
+  bool AwaitClosed() {
+    return Await([this] { return closed; });
+  }
+
+  void SendHello(NodeId node, const Secret& secret) {
+    std::string payload(secret.begin(), secret.end());
+    payload += static_cast<char>(node & 0xFF);
+    payload += static_cast<char>(node >> 8);
+    connection->Send(
+        MakeFrame({.kind = FrameKind::kHello}, IOBuf::Copy(payload)));
+  }
+
+  std::string LastText() const {
+    return frames.empty() || frames.back().payload == nullptr
+               ? ""
+               : frames.back().payload->ToString();
+  }
+
+  std::unique_ptr<TcpConnection> connection;
+  FrameParser parser{1 << 20};
+  std::vector<Frame> frames;
+  bool closed = false;
+};
+
+class MessengerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (runtime::ThisNode() != kFrontEndNode) {
+      GTEST_SKIP() << "this node is no front-end, so its messenger dials and "
+                      "does not listen";
+    }
+  }
+};
+
+TEST_F(MessengerTest, ProvesItselfAndAcceptsAProof) {
+  TestPeer peer;
+  peer.SendHello(20, runtime::Boot().secret);
+  messenger->WaitForNode(20).Get();
+  ASSERT_TRUE(peer.Await([&] { return !peer.frames.empty(); }));
+  EXPECT_EQ(peer.frames[0].header.kind, FrameKind::kHello);
+  messenger->ForgetNode(20, "the test is over");
+  EXPECT_TRUE(peer.AwaitClosed());
+}
+
+TEST_F(MessengerTest, AWrongSecretIsRefused) {
+  TestPeer peer;
+  Secret wrong = runtime::Boot().secret;
+  wrong[15] ^= 1;
+  peer.SendHello(21, wrong);
+  EXPECT_TRUE(peer.AwaitClosed());
+  EXPECT_NE(peer.LastText().find("wrong secret"), std::string::npos);
+}
+
+TEST_F(MessengerTest, NothingIsServedBeforeTheProof) {
+  TestPeer peer;
+  peer.connection->Send(
+      MakeFrame({.kind = FrameKind::kCall, .ebb = kGlobalIdMapId}, nullptr));
+  EXPECT_TRUE(peer.AwaitClosed());
+  EXPECT_NE(peer.LastText().find("no hello"), std::string::npos);
+}
+
+TEST_F(MessengerTest, GarbageOversizeAndForeignVersionsAreRefused) {
+  for (std::string bytes : {std::string(64, 'x'),
+                            MakeFrame({.version = 99}, nullptr)->ToString()}) {
+    TestPeer peer;
+    peer.connection->Send(IOBuf::Copy(bytes));
+    EXPECT_TRUE(peer.AwaitClosed());
+  }
+  TestPeer peer;  // before the proof a long frame is refused by its header
+  peer.connection->Send(MakeFrame({}, IOBuf::Copy(std::string(5000, 'x'))));
+  EXPECT_TRUE(peer.AwaitClosed());
+}
+
+TEST_F(MessengerTest, AConnectionThatStopsInAFrameEndsQuietly) {
+  TestPeer peer;
+  peer.SendHello(22, runtime::Boot().secret);
+  messenger->WaitForNode(22).Get();
+  auto call = messenger->Call(22, ApplicationEbbId(1), 1, 0, nullptr);
+  auto half = MakeFrame({.kind = FrameKind::kReply, .request = 1},
+                        IOBuf::Copy("half of it"));
+  half = Coalesce(std::move(half));
+  half->TrimEnd(3);
+  peer.connection->Send(std::move(half));
+  peer.connection->Close();
+  EXPECT_THROW(call.Get(), NodeLost) << "who waits for the answer is told";
+}
+
+TEST_F(MessengerTest, ACallToANodeThatIsNotThereFails) {
+  EXPECT_THROW(messenger->Call(999, 1, 1, 0, nullptr).Get(), NodeLost);
+}
+
+TEST_F(MessengerTest, CallsAreServedAndErrorsTravelBack) {
+  TestPeer peer;
+  peer.SendHello(23, runtime::Boot().secret);
+  messenger->WaitForNode(23).Get();
+  capnp::MallocMessageBuilder key;
+  key.initRoot<IdMapKey>().setEbb(12345);
+  peer.connection->Send(
+      MakeFrame({.kind = FrameKind::kCall,
+                 .ebb = kGlobalIdMapId,
+                 .protocol = ProtocolId(GlobalIdMap::kProtocol),
+                 .request = 5,
+                 .method = 0},
+                EncodeMessage(key)));
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 2; }));
+  EXPECT_EQ(peer.frames[1].header.kind, FrameKind::kError);
+  EXPECT_EQ(peer.frames[1].header.request, 5u);
+  EXPECT_NE(peer.LastText().find("12345"), std::string::npos);
+
+  global_id_map->Set(12345, "found").Get();
+  // Two in one segment, and one that no protocol serves.
+  auto twice = MakeFrame({.kind = FrameKind::kCall,
+                          .ebb = kGlobalIdMapId,
+                          .protocol = ProtocolId(GlobalIdMap::kProtocol),
+                          .request = 6},
+                         EncodeMessage(key));
+  twice->AppendChain(MakeFrame({.kind = FrameKind::kCall,
+                                .ebb = kGlobalIdMapId,
+                                .protocol = 1234,
+                                .request = 7},
+                               EncodeMessage(key)));
+  peer.connection->Send(std::move(twice));
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 4; }));
+  EXPECT_EQ(peer.frames[2].header.kind, FrameKind::kReply);
+  EXPECT_EQ(peer.frames[2].header.request, 6u);
+  EXPECT_EQ(peer.frames[3].header.kind, FrameKind::kError);
+  messenger->ForgetNode(23, "the test is over");
+}
+
+TEST_F(MessengerTest, ParametersThatAreNoMessageFailOnlyTheirCall) {
+  TestPeer peer;
+  peer.SendHello(24, runtime::Boot().secret);
+  messenger->WaitForNode(24).Get();
+  peer.connection->Send(
+      MakeFrame({.kind = FrameKind::kCall,
+                 .ebb = kGlobalIdMapId,
+                 .protocol = ProtocolId(GlobalIdMap::kProtocol),
+                 .request = 8},
+                IOBuf::Copy(std::string(100, '\xFF'))));
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 2; }));
+  EXPECT_EQ(peer.frames[1].header.kind, FrameKind::kError);
+  EXPECT_FALSE(peer.closed);
+  messenger->ForgetNode(24, "the test is over");
+}
+
+TEST_F(MessengerTest, AnAnswerNobodyAskedForEndsTheConnection) {
+  TestPeer peer;
+  peer.SendHello(25, runtime::Boot().secret);
+  messenger->WaitForNode(25).Get();
+  peer.connection->Send(
+      MakeFrame({.kind = FrameKind::kReply, .request = 4242}, nullptr));
+  EXPECT_TRUE(peer.AwaitClosed());
+  EXPECT_THROW(messenger->Call(25, 1, 1, 0, nullptr).Get(), NodeLost);
+}
+
+TEST_F(MessengerTest, ASecondNodeOfTheSameIdIsRefused) {
+  TestPeer first;
+  first.SendHello(26, runtime::Boot().secret);
+  messenger->WaitForNode(26).Get();
+  TestPeer second;
+  second.SendHello(26, runtime::Boot().secret);
+  EXPECT_TRUE(second.AwaitClosed());
+  EXPECT_NE(second.LastText().find("connected already"), std::string::npos);
+  EXPECT_FALSE(first.closed);
+  messenger->ForgetNode(26, "the test is over");
+}
+
+}  // namespace
+}  // namespace ebbrt

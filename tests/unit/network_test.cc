@@ -1,0 +1,161 @@
+// What NetworkManager promises, over the loopback.
+#include "common/network_manager.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "common/event_manager.h"
+#include "common/timer.h"
+
+namespace ebbrt {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Ipv4Address kLoopback{0x7F000001};
+
+/// Collects what happens on a connection.
+class Recorder : public TcpConnection::Handler {
+ public:
+  explicit Recorder(std::unique_ptr<TcpConnection> c)
+      : connection(std::move(c)) {
+    connection->SetHandler(this);
+  }
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    received += data->ToString();
+    if (on_receive) on_receive();
+  }
+  void OnClosed(std::error_code e) override {
+    closed = true;
+    error = e;
+  }
+  void OnDrained() override { ++drained; }
+
+  std::unique_ptr<TcpConnection> connection;
+  std::string received;
+  MoveFunction<void()> on_receive;
+  std::error_code error;
+  int drained = 0;
+  bool closed = false;
+};
+
+template <typename F>
+bool Await(F condition) {
+  for (int i = 0; i < 1000 && !condition(); ++i) SleepFor(5ms).Get();
+  return condition();
+}
+
+/// Both ends of one connection.
+struct Pair {
+  Pair() {
+    auto listener =
+        network_manager->Listen(0, [this](std::unique_ptr<TcpConnection> c) {
+          server = std::make_unique<Recorder>(std::move(c));
+        });
+    client = std::make_unique<Recorder>(
+        network_manager->Connect({kLoopback, listener->Local().port}).Get());
+    EXPECT_TRUE(Await([this] { return server != nullptr; }));
+  }
+  std::unique_ptr<Recorder> server;
+  std::unique_ptr<Recorder> client;
+};
+
+TEST(Network, BytesArriveInOrderBothWays) {
+  Pair pair;
+  pair.client->connection->Send(IOBuf::Copy("hello "));
+  pair.client->connection->Send(IOBuf::Copy("there"));
+  EXPECT_TRUE(Await([&] { return pair.server->received == "hello there"; }));
+  pair.server->connection->Send(IOBuf::Copy("back"));
+  EXPECT_TRUE(Await([&] { return pair.client->received == "back"; }));
+  EXPECT_EQ(pair.client->connection->Remote(),
+            pair.server->connection->Local());
+}
+
+TEST(Network, AMegabyteAndOnDrained) {
+  Pair pair;
+  std::string data(1 << 20, '\0');
+  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 31);
+  pair.client->connection->Send(IOBuf::Copy(data));
+  EXPECT_GT(pair.client->connection->QueuedBytes(), 0u);
+  EXPECT_TRUE(
+      Await([&] { return pair.server->received.size() == data.size(); }));
+  EXPECT_TRUE(pair.server->received == data);
+  EXPECT_TRUE(Await([&] { return pair.client->drained > 0; }));
+  EXPECT_EQ(pair.client->connection->QueuedBytes(), 0u);
+}
+
+TEST(Network, CloseSendsWhatIsQueuedThenTheEnd) {
+  Pair pair;
+  std::string data(300'000, 'q');
+  pair.client->connection->Send(IOBuf::Copy(data));
+  pair.client.reset();  // destruction closes
+  EXPECT_TRUE(Await([&] { return pair.server->closed; }));
+  EXPECT_EQ(pair.server->received.size(), data.size());
+  EXPECT_FALSE(pair.server->error);
+}
+
+TEST(Network, AbortResetsThePeer) {
+  Pair pair;
+  pair.client->connection->Abort();
+  EXPECT_TRUE(Await([&] { return pair.server->closed; }));
+  EXPECT_EQ(pair.server->error,
+            std::make_error_condition(std::errc::connection_reset));
+}
+
+TEST(Network, PauseHoldsReceivingBack) {
+  Pair pair;
+  pair.server->connection->PauseReceive();
+  pair.client->connection->Send(IOBuf::Copy("first"));
+  SleepFor(20ms).Get();
+  // What was under way when Pause came may still arrive; what follows may not.
+  std::string before = pair.server->received;
+  pair.client->connection->Send(IOBuf::Copy("second"));
+  SleepFor(20ms).Get();
+  EXPECT_EQ(pair.server->received, before);
+  pair.server->connection->ResumeReceive();
+  EXPECT_TRUE(Await([&] { return pair.server->received == "firstsecond"; }));
+}
+
+TEST(Network, AConnectionMayEndInsideItsOwnCallback) {
+  Pair pair;
+  pair.server->on_receive = [&] { pair.server->connection.reset(); };
+  pair.client->connection->Send(IOBuf::Copy("end"));
+  EXPECT_TRUE(Await([&] { return pair.client->closed; }));
+}
+
+TEST(Network, AHandlerMayBlock) {
+  Pair pair;
+  bool resumed = false;
+  pair.server->on_receive = [&] {
+    SleepFor(10ms).Get();
+    resumed = true;
+  };
+  pair.client->connection->Send(IOBuf::Copy("wait"));
+  EXPECT_TRUE(Await([&] { return resumed; }));
+}
+
+TEST(Network, RefusedConnectionsFail) {
+  auto listener = network_manager->Listen(0, [](auto) {});
+  Endpoint gone = {kLoopback, listener->Local().port};
+  listener.reset();
+  try {
+    network_manager->Connect(gone).Get();
+    FAIL() << "connected to a port that nobody listens on";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(),
+              std::make_error_condition(std::errc::connection_refused));
+  }
+}
+
+TEST(Network, ListeningTwiceOnAPortFails) {
+  auto listener = network_manager->Listen(0, [](auto) {});
+  EXPECT_THROW(network_manager->Listen(listener->Local().port, [](auto) {}),
+               std::system_error);
+}
+
+}  // namespace
+}  // namespace ebbrt
