@@ -76,6 +76,8 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
   void Release() {
     deadline_.Stop();
     machine_.Release();
+    // When the process ends there is no core left, and nobody who waits.
+    if (platform::CurrentCore() == kNoCore) return;
     messenger->ForgetNode(id_, "its owner has freed it");
   }
 
