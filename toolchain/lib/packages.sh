@@ -3,7 +3,7 @@
 
 readonly BUILD_PACKAGES=(
   gcc-12 g++-12 binutils make dpkg-dev xz-utils gzip bzip2 ca-certificates
-  gcc-12-source newlib-source libboost-dev
+  gcc-12-source newlib-source libboost-dev libboost-context-dev
 )
 
 # require_packages PACKAGE...: installs what is missing when run as root, else

@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$TOOLCHAIN_DIR/lib/common.sh"
 . "$TOOLCHAIN_DIR/lib/packages.sh"
-step_needs=() step_inputs=()
+step_needs=() step_inputs=() step_packages=()
 . "$TOOLCHAIN_DIR/steps/$STEP.sh"
 
 export LC_ALL=C TZ=UTC0

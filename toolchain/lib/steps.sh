@@ -3,12 +3,13 @@
 # A step is a file steps/NAME.sh that sets
 #   step_needs=(STEP...)   steps whose output it is built against
 #   step_inputs=(FILE...)  files below toolchain/ that it reads
+#   step_packages=(NAME...) Debian packages whose version decides its output
 # and defines step_run, which is called with `set -e` in an empty directory:
 #   $SYSROOT  the assembled output of the needed steps, theirs included
 #   $OUT      where its own output goes, laid out as in the prefix
 #   $JOBS     how many jobs to run
 
-readonly STEPS=(driver newlib libm libgcc libstdcxx)
+readonly STEPS=(driver newlib libm libgcc libstdcxx port boost lwip capnp cmake)
 
 declare -A STEP_KEY=() STEP_NEEDS=()
 
@@ -19,12 +20,15 @@ hash_inputs() {
 }
 
 compute_keys() {
-  local step need material
+  local step need package material
   for step in "${STEPS[@]}"; do
-    local step_needs=() step_inputs=()
+    local step_needs=() step_inputs=() step_packages=()
     . "$TOOLCHAIN_DIR/steps/$step.sh"
     STEP_NEEDS[$step]="${step_needs[*]-}"
-    material=$(hash_inputs "steps/$step.sh" versions "${step_inputs[@]}")
+    material=$(hash_inputs "steps/$step.sh" "${step_inputs[@]}")
+    for package in "${step_packages[@]}"; do
+      material+=" $package=$(version_of "$package")"
+    done
     for need in "${step_needs[@]}"; do
       material+=" ${STEP_KEY[$need]:?step $step needs $need, which is not before it}"
     done

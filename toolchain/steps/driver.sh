@@ -2,6 +2,7 @@
 # target's own names.
 step_needs=()
 step_inputs=(driver)
+step_packages=()
 
 step_run() {
   local tool

@@ -2,6 +2,7 @@
 # in PT_GNU_EH_FRAME through dl_iterate_phdr: no registration, no lock.
 step_needs=(driver newlib)
 step_inputs=(gthr-ebbrt.h libgcc)
+step_packages=(gcc-12-source)
 
 step_run() {
   tar -xf /usr/src/gcc-12/gcc-*.tar.xz --strip-components=1 --wildcards \

@@ -3,6 +3,7 @@
 # newlib headers as step newlib adapts them.
 step_needs=(driver)
 step_inputs=()
+step_packages=(musl)
 
 step_run() {
   local include source

@@ -1,11 +1,12 @@
 # The C++ library, hosted, with the thread model `ebbrt`.
 step_needs=(driver newlib libm libgcc)
 step_inputs=(gthr-ebbrt.h)
+step_packages=(gcc-12-source)
 
 step_run() {
   tar -xf /usr/src/gcc-12/gcc-*.tar.xz --strip-components=1 --wildcards \
-    --no-wildcards-match-slash --exclude='*/libstdc++-v3/testsuite' \
-    --exclude='*/libstdc++-v3/doc' \
+    --no-wildcards-match-slash --exclude='*/libstdc++-v3/testsuite/*/*' \
+    --exclude='*/libstdc++-v3/doc/html' \
     '*/config.sub' '*/config.guess' '*/install-sh' '*/config.rpath' \
     '*/mkinstalldirs' '*/move-if-change' '*/missing' '*/config-ml.in' \
     '*/multilib.am' '*/ltmain.sh' '*/compile' '*/depcomp' '*/gcc/BASE-VER' \
@@ -23,7 +24,8 @@ step_run() {
     --disable-libstdcxx-verbose --disable-libstdcxx-filesystem-ts \
     CC=$TRIPLET-gcc CXX="$TRIPLET-g++" AR=$TRIPLET-ar NM=$TRIPLET-nm \
     RANLIB=$TRIPLET-ranlib STRIP=$TRIPLET-strip LD=$TRIPLET-ld \
-    CFLAGS="$TARGET_CFLAGS" CXXFLAGS="$TARGET_CFLAGS"
+    CFLAGS="$TARGET_CFLAGS" CXXFLAGS="$TARGET_CFLAGS" \
+    ac_cv_func_fcntl=no ac_cv_func_getexecname=no
   grep -q '^#define _GLIBCXX_HAS_GTHREADS 1' config.h ||
     { echo "libstdc++ did not take the thread model"; return 1; }
   make -j"$JOBS"

@@ -2,6 +2,7 @@
 # the library OS supplies. Its mathematics is replaced by step libm.
 step_needs=(driver)
 step_inputs=(include)
+step_packages=(newlib-source)
 
 step_run() {
   mkdir newlib build
@@ -53,6 +54,8 @@ adapt_newlib() {
 #define _READ_WRITE_RETURN_TYPE _ssize_t
 #define _READ_WRITE_BUFSIZE_TYPE __SIZE_TYPE__
 #define MALLOC_ALIGNMENT 16
+#define __TM_GMTOFF tm_gmtoff
+#define __TM_ZONE tm_zone
 #endif'
   # Which parts of POSIX the headers declare.
   replace "$newlib/libc/include/sys/features.h" '#ifdef __XMK__' '#ifdef __ebbrt__
@@ -63,6 +66,7 @@ adapt_newlib() {
 #define _POSIX_TIMERS 200809L
 #define _POSIX_MONOTONIC_CLOCK 200809L
 #define _POSIX_CLOCK_SELECTION 200809L
+#define _POSIX_REALTIME_SIGNALS 200809L
 #define _UNIX98_THREAD_MUTEX_ATTRIBUTES 1
 #endif
 #ifdef __XMK__'
@@ -70,6 +74,16 @@ adapt_newlib() {
   sed -i 's/defined (__SPU__) || defined(__rtems__)/& || defined(__ebbrt__)/
     s/^#if defined(__CYGWIN__)$/& || defined(__ebbrt__)/' \
     "$newlib/libc/include/sys/stat.h"
+  # Handlers with three arguments, which portable code installs.
+  replace "$newlib/libc/include/sys/signal.h" '#if defined(__rtems__)
+
+/*  3.3.8' '#if defined(__rtems__) || defined(__ebbrt__)
+
+#define SA_RESTART 0x8
+#define SA_NODEFER 0x10
+#define SA_RESETHAND 0x20
+
+/*  3.3.8'
   # clock() counts in microseconds, as POSIX wants.
   replace "$newlib/libc/include/machine/time.h" 'defined(__rtems__)' \
     'defined(__rtems__) || defined(__ebbrt__)'
@@ -111,7 +125,7 @@ END
 adapt_mathematics() {
   local include="$1"
   sed -i -E 's/^#if defined ?\(_LDBL_EQ_DBL\) \|\| defined ?\(__CYGWIN__\)/& || defined(__ebbrt__)/
-    s/^#ifdef __CYGWIN__/#if defined(__CYGWIN__) || defined(__ebbrt__)/' \
+    s/^#if(def __CYGWIN__| defined\(__CYGWIN__\)$)/#if defined(__CYGWIN__) || defined(__ebbrt__)/' \
     "$include/math.h" "$include/tgmath.h" "$include/complex.h"
   # They would name functions that musl has under other types or not at all.
   replace "$include/math.h" 'extern float dreml (long double, long double);' ''
