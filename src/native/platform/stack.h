@@ -1,0 +1,24 @@
+// Stacks for events that block. Native side.
+#pragma once
+
+#include <cstddef>
+
+namespace ebbrt::platform {
+
+/// Usable bytes from `lowest` up; the page below is unmapped, so running out of
+/// stack is a reported fault.
+struct Stack {
+  void* lowest;
+  size_t size;
+};
+
+inline constexpr size_t kStackSize = 64 * 1024;
+
+/// kStackSize usable bytes, mapped already. From this core's pool if it has one.
+/// Throws std::bad_alloc.
+Stack AllocateStack();
+
+/// Gives it to this core's pool. The stack must not be in use.
+void FreeStack(Stack stack);
+
+}  // namespace ebbrt::platform

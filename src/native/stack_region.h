@@ -1,0 +1,44 @@
+// Where guarded stacks lie; platform/stack.h is the interface to them.
+//
+// The region is divided in slots. Each begins with the page of the stack's
+// Context (context.h), then comes the unmapped guard page, then the stack. Slots
+// are a power of two apart, so that the context is found from a stack pointer.
+#pragma once
+
+#include <cstdint>
+
+#include "native/page_info.h"
+#include "native/paging.h"
+#include "platform/stack.h"
+
+namespace ebbrt {
+
+inline constexpr uint64_t kContextSize = kPageSize;
+inline constexpr uint64_t kGuardSize = kPageSize;
+inline constexpr uint64_t kStackSlot = 128 * 1024;
+static_assert(kContextSize + kGuardSize + platform::kStackSize <= kStackSlot);
+
+/// Whether `address` lies in the unmapped page below a stack.
+bool IsStackGuard(uint64_t address);
+
+/// Makes a Context in the page of a new stack (context.cc).
+void InitContext(void* page);
+
+inline uint64_t StackPointer() {
+  uint64_t value;
+  asm("mov %%rsp, %0" : "=r"(value));
+  return value;
+}
+
+/// Whether the calling code runs on a stack of the region.
+inline bool IsOnStackRegion() {
+  return StackPointer() - kStackRegion < kRegionSize;
+}
+
+/// The page for the Context of the stack that the calling code runs on; it must
+/// be one of the region.
+inline void* ContextPage() {
+  return reinterpret_cast<void*>(StackPointer() & ~(kStackSlot - 1));
+}
+
+}  // namespace ebbrt
