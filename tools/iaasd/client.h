@@ -8,7 +8,8 @@
 // needs no clean-up of its own.
 //
 // Threading
-// - A Client runs its own thread, with an event loop of its own. No type of that
+// - A Client runs its own thread, with an event loop of its own. No type of
+// that
 //   loop (KJ, Cap'n Proto) appears here, and no loop is asked of the caller.
 // - Every function may be called from any thread, including from callbacks,
 //   except where "blocks" is said: those throw std::logic_error when called
@@ -72,10 +73,11 @@ enum class NetworkKind : uint8_t {
 // The network a session was given.
 struct SessionNetwork {
   NetworkKind kind = NetworkKind::kBridge;
-  std::string host_address;    // where nodes reach the host, dotted decimal
-  std::string listen_address;  // where the host's servers must listen for that
-  uint8_t prefix = 0;          // prefix length of the nodes' network
-  std::string limits;          // what this kind can't do, for people; may be ""
+  std::string host_address = {};  // where nodes reach the host, dotted decimal
+  std::string listen_address =
+      {};                   // where the host's servers must listen for that
+  uint8_t prefix = 0;       // prefix length of the nodes' network
+  std::string limits = {};  // what this kind can't do, for people; may be ""
 };
 
 enum class Machine : uint8_t { kMicrovm, kPc, kQ35 };
@@ -103,31 +105,32 @@ struct NicOptions {
 
 // What to boot. The daemon opens the image with this process's rights.
 struct NodeSpec {
-  std::string image;  // absolute path of a PVH ELF image
+  std::string image = {};  // absolute path of a PVH ELF image
   // The words in front of " -- " on the kernel command line, such as
   // "ebbrt.node=2". The daemon adds ebbrt.ip, ebbrt.gateway and ebbrt.tsc_khz.
-  std::vector<std::string> words;
+  std::vector<std::string> words = {};
   // The application's arguments, any bytes but NUL; the daemon encodes them.
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments = {};
   uint32_t cores = 1;
   uint32_t memory_mib = 128;
   Machine machine = Machine::kMicrovm;
   NetworkKind network = NetworkKind::kAutomatic;  // kAutomatic: the session's
   bool dhcp = false;  // leave ebbrt.ip and ebbrt.gateway out
   NicOptions nic;
-  std::vector<PortForward> forwards;
+  std::vector<PortForward> forwards = {};
 };
 
 // A machine that runs.
 struct NodeInfo {
-  uint32_t id = 0;      // the daemon's number for it (not the EbbRT node id)
-  std::string address;  // dotted decimal; "" without a network
+  uint32_t id = 0;  // the daemon's number for it (not the EbbRT node id)
+  std::string address = {};  // dotted decimal; "" without a network
   uint8_t prefix = 0;
-  std::string gateway;
-  std::string mac;                    // 52:54:00:xx:yy:zz
-  std::string accelerator;            // "kvm" or "tcg"
-  std::vector<PortForward> forwards;  // with the host ports that were picked
-  std::string notes;                  // what the daemon had to do differently
+  std::string gateway = {};
+  std::string mac = {};          // 52:54:00:xx:yy:zz
+  std::string accelerator = {};  // "kvm" or "tcg"
+  std::vector<PortForward> forwards =
+      {};                  // with the host ports that were picked
+  std::string notes = {};  // what the daemon had to do differently
 };
 
 enum class ExitKind : uint8_t {
@@ -139,22 +142,22 @@ enum class ExitKind : uint8_t {
 
 struct NodeExit {
   ExitKind kind = ExitKind::kGuestExit;
-  int code = 0;              // kGuestExit: 0..127
-  std::string reason;        // for people
-  std::string console_tail;  // last lines of the console
+  int code = 0;                   // kGuestExit: 0..127
+  std::string reason = {};        // for people
+  std::string console_tail = {};  // last lines of the console
 };
 
 // What a node's owner may want to be told. Empty functions are allowed.
 // Order: exactly one of `started` and `failed`; after `started`, at most one
 // `died`; `console` only between `started` and `died`, in order of the bytes.
 struct NodeCallbacks {
-  std::function<void(const NodeInfo&)> started;
-  std::function<void(std::exception_ptr)> failed;
-  std::function<void(const NodeExit&)> died;
+  std::function<void(const NodeInfo&)> started = {};
+  std::function<void(std::exception_ptr)> failed = {};
+  std::function<void(const NodeExit&)> died = {};
   // Everything the guest wrote to its console since its start. A reader so slow
   // that the daemon's buffer (1 MiB) overran gets a line saying how much is
   // missing in place of it.
-  std::function<void(std::string_view)> console;
+  std::function<void(std::string_view)> console = {};
 };
 
 // One machine, or the request for one. Move-only; an empty one is allowed.
@@ -206,13 +209,13 @@ class Session {
 struct NodeStatus {
   uint32_t id = 0;
   uid_t uid = 0;
-  std::string label;  // the session's
-  std::string image;
-  std::string state;  // "starting", "running" or "ended: <reason>"
+  std::string label = {};  // the session's
+  std::string image = {};
+  std::string state = {};  // "starting", "running" or "ended: <reason>"
   std::chrono::milliseconds uptime{0};
-  std::string address;
-  std::string accelerator;
-  std::string machine;
+  std::string address = {};
+  std::string accelerator = {};
+  Machine machine = Machine::kMicrovm;
   uint32_t cores = 0;
   uint32_t memory_mib = 0;
   pid_t pid = 0;  // of QEMU; 0 once it has ended
@@ -221,16 +224,16 @@ struct NodeStatus {
 // What the daemon found on its machine.
 struct DaemonInfo {
   pid_t pid = 0;
-  std::string version;
-  std::string accelerator;         // "kvm" or "tcg"
-  std::string accelerator_reason;  // how that was decided
-  uint64_t tsc_khz = 0;            // host's frequency; 0 when not measured
+  std::string version = {};
+  std::string accelerator = {};         // "kvm" or "tcg"
+  std::string accelerator_reason = {};  // how that was decided
+  uint64_t tsc_khz = 0;                 // host's frequency; 0 when not measured
   NetworkKind network = NetworkKind::kBridge;
-  std::string network_reason;
-  std::string qemu;  // path and version
+  std::string network_reason = {};
+  std::string qemu = {};  // path and version
   uint32_t max_cores = 0;
   uint32_t max_nodes = 0;
-  std::vector<std::string> notes;  // fallbacks and what they cost
+  std::vector<std::string> notes = {};  // fallbacks and what they cost
 };
 
 enum class Follow : uint8_t { kNo, kYes };
@@ -272,10 +275,11 @@ class Client {
 // How to start a daemon when none listens.
 struct DaemonOptions {
   std::string socket = DefaultSocketPath();
-  // "" : $EBBRT_IAASD, else `iaasd` next to this executable, in ../libexec/ebbrt
-  // or in ../tools/iaasd seen from it, else on PATH.
-  std::string executable;
-  std::vector<std::string> arguments;  // further ones, such as {"--accel","tcg"}
+  // "" : $EBBRT_IAASD, else `iaasd` next to this executable, in
+  // ../libexec/ebbrt or in ../tools/iaasd seen from it, else on PATH.
+  std::string executable = {};
+  // Further ones, such as {"--accel", "tcg"}.
+  std::vector<std::string> arguments = {};
   std::chrono::milliseconds timeout = std::chrono::seconds(10);
 };
 

@@ -1,0 +1,350 @@
+#include "node_host.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "command_line.h"
+#include "log.h"
+#include "qemu_program.h"
+#include "user_error.h"
+
+namespace ebbrt::iaas {
+namespace {
+
+constexpr uint32_t kMaxSessionsPerUser = 32;
+constexpr size_t kMaxLabel = 256;
+// Keeps tap names within the 15 characters of a link's name.
+constexpr uint32_t kMaxNodeId = 999999;
+constexpr uint64_t kMib = 1024 * 1024;
+
+// A figure of /proc/meminfo, in MiB.
+uint64_t MeminfoMib(const std::string& key) {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string word;
+  while (meminfo >> word) {
+    uint64_t kib = 0;
+    if (word == key + ":" && meminfo >> kib) return kib / 1024;
+  }
+  return 0;
+}
+
+std::vector<std::string> DaemonWords(const NodeSpec& spec,
+                                     const NodeNetwork* network,
+                                     const Accelerator& accelerator,
+                                     AcceleratorKind kind) {
+  std::vector<std::string> words;
+  if (network != nullptr && !spec.dhcp) {
+    words.push_back("ebbrt.ip=" + ToString(network->address) + "/" +
+                    std::to_string(network->prefix));
+    words.push_back("ebbrt.gateway=" + ToString(network->gateway));
+  }
+  if (kind == AcceleratorKind::kTcg && accelerator.tsc_khz != 0) {
+    words.push_back("ebbrt.tsc_khz=" + std::to_string(accelerator.tsc_khz));
+  }
+  return words;
+}
+
+}  // namespace
+
+// Counts a boot under way against the limit.
+class NodeHost::Reservation {
+ public:
+  explicit Reservation(NodeHost& host) : host_(&host) { ++host.booting_; }
+  Reservation(Reservation&& other) noexcept
+      : host_(std::exchange(other.host_, nullptr)) {}
+  ~Reservation() {
+    if (host_ != nullptr) --host_->booting_;
+  }
+
+ private:
+  NodeHost* host_;
+};
+
+NodeHost::NodeHost(Loop loop, StateDirectory& state, HostLimits limits,
+                   AcceleratorChoice choice)
+    : loop_(loop),
+      state_(state),
+      limits_(limits),
+      accelerator_(ChooseAccelerator(loop.port, loop.timer, choice).fork()),
+      tasks_(*this) {
+  tasks_.add(accelerator_.addBranch().then([](Accelerator accelerator) {
+    Log(std::string("accelerator ") + Name(accelerator.kind) + ": " +
+        accelerator.reason);
+  }));
+}
+
+std::shared_ptr<HostSession> NodeHost::OpenSession(const Credentials& owner,
+                                                   const std::string& label,
+                                                   NetworkKind network) {
+  if (sessions_of_[owner.uid] >= kMaxSessionsPerUser) {
+    throw UserError("user " + std::to_string(owner.uid) + " has " +
+                    std::to_string(kMaxSessionsPerUser) +
+                    " sessions open, which is the limit; close one");
+  }
+  if (label.size() > kMaxLabel) {
+    throw UserError("the session's label is longer than " +
+                    std::to_string(kMaxLabel) + " bytes");
+  }
+  auto session = std::make_shared<HostSession>();
+  session->network = MakeNetwork(network, state_);
+  session->id = ++last_session_;
+  session->owner = owner;
+  session->label = label;
+  ++sessions_of_[owner.uid];
+  const auto& info = session->network->Info();
+  Log("session " + std::to_string(session->id) + " of user " +
+      std::to_string(owner.uid) + ", host at " + info.host_address +
+      (info.limits.empty() ? "" : ". " + info.limits));
+  return session;
+}
+
+void NodeHost::EndSession(HostSession& session) {
+  if (!session.network) return;
+  for (auto& [id, entry] : machines_) {
+    if (entry.machine->Facts().session == session.id) {
+      entry.machine->Kill("its session ended");
+    }
+  }
+  session.network = nullptr;
+  --sessions_of_[session.owner.uid];
+  Log("session " + std::to_string(session.id) + " ended");
+}
+
+void NodeHost::CheckSpec(const NodeSpec& spec) const {
+  const auto running = std::ranges::count_if(machines_, [](const auto& item) {
+    return !item.second.machine->Ended();
+  });
+  if (static_cast<uint64_t>(running) + booting_ >= limits_.max_nodes) {
+    throw UserError("the daemon runs " + std::to_string(limits_.max_nodes) +
+                    " nodes, which is its limit; end some, or start it with a "
+                    "larger --max-nodes");
+  }
+  if (spec.cores == 0 || spec.cores > limits_.max_cores) {
+    throw UserError("a node can have 1 to " +
+                    std::to_string(limits_.max_cores) + " cores, not " +
+                    std::to_string(spec.cores));
+  }
+  if (spec.memory_mib < limits_.min_memory_mib) {
+    throw UserError("a node needs at least " +
+                    std::to_string(limits_.min_memory_mib) +
+                    " MiB of memory, " + std::to_string(spec.memory_mib) +
+                    " MiB were asked for");
+  }
+  const uint64_t total = MeminfoMib("MemTotal");
+  const uint64_t available = MeminfoMib("MemAvailable");
+  const uint64_t promised = PromisedMemoryMib();
+  if (spec.memory_mib > available || promised + spec.memory_mib > total) {
+    throw UserError(
+        std::to_string(spec.memory_mib) +
+        " MiB of memory were asked for, but the machine has " +
+        std::to_string(available) + " of " + std::to_string(total) +
+        " MiB available and " + std::to_string(promised) +
+        " MiB promised to other nodes; ask for less, or end other nodes");
+  }
+}
+
+void NodeHost::CheckMemory(const NodeSpec& spec,
+                           const ImageFacts& image) const {
+  if (image.load_end > spec.memory_mib * kMib) {
+    throw UserError("image " + spec.image + " reaches up to " +
+                    std::to_string((image.load_end + kMib - 1) / kMib) +
+                    " MiB, but only " + std::to_string(spec.memory_mib) +
+                    " MiB of memory were asked for; ask for more");
+  }
+}
+
+kj::Promise<kj::Own<VirtualMachine>> NodeHost::Boot(
+    std::shared_ptr<HostSession> session, NodeSpec spec) {
+  CheckSpec(spec);
+  Reservation reservation(*this);
+  auto image = OpenImage(loop_.port, loop_.timer, session->owner, spec.image);
+  return image.then(
+      [this, session, spec = std::move(spec),
+       reservation = std::move(reservation)](OpenedImage opened) mutable {
+        return accelerator_.addBranch().then(
+            [this, session, spec = std::move(spec), opened = kj::mv(opened),
+             reservation =
+                 std::move(reservation)](Accelerator accelerator) mutable {
+              return Launch(*session, spec, kj::mv(opened), accelerator);
+            });
+      });
+}
+
+kj::Own<VirtualMachine> NodeHost::Launch(HostSession& session,
+                                         const NodeSpec& spec,
+                                         OpenedImage image,
+                                         const Accelerator& accelerator) {
+  if (!session.network) throw UserError("the session has ended");
+  CheckMemory(spec, image.facts);
+  NodeInfo info;
+  AcceleratorKind kind = accelerator.kind;
+  if (kind == AcceleratorKind::kKvm && !image.may_use_kvm) {
+    kind = AcceleratorKind::kTcg;
+    info.notes = "user " + std::to_string(session.owner.uid) +
+                 " may not open /dev/kvm, so the node runs under TCG, slowly; "
+                 "add the user to the group that owns /dev/kvm. ";
+  }
+  info.id = NextId();
+  MachineStart start;
+  if (spec.network != NetworkKind::kNone) {
+    const auto& offered = session.network->Info();
+    if (spec.network != NetworkKind::kAutomatic &&
+        spec.network != offered.kind) {
+      throw UserError(
+          "the node asks for another kind of network than its session has; "
+          "open the session with that kind");
+    }
+    start.network = session.network->Attach(info.id, spec, kind);
+    info.address = ToString(start.network->address);
+    info.prefix = start.network->prefix;
+    info.gateway = ToString(start.network->gateway);
+    info.mac = ToString(start.network->plan.mac);
+    info.forwards = start.network->plan.forwards;
+  } else if (!spec.forwards.empty()) {
+    throw UserError("a node without a network can't have port forwards");
+  }
+  info.accelerator = Name(kind);
+  start.plan = {
+      .program = FindQemu(),
+      .id = info.id,
+      .machine = spec.machine,
+      .accelerator = kind,
+      .cores = spec.cores,
+      .memory_mib = spec.memory_mib,
+      .command_line = BuildCommandLine(
+          spec.words, DaemonWords(spec, start.network.get(), accelerator, kind),
+          spec.arguments),
+      .network = std::nullopt,
+      .nic = spec.nic};
+  if (start.plan.command_line.size() > kMaxConfigCommandLine) {
+    info.notes +=
+        "the command line is longer than " +
+        std::to_string(kMaxConfigCommandLine) +
+        " bytes, so QEMU gets it where every user of this host can read it. ";
+  }
+  start.image = kj::mv(image.file);
+  start.facts = {.id = info.id,
+                 .session = session.id,
+                 .owner = session.owner,
+                 .label = session.label,
+                 .image = spec.image,
+                 .machine = spec.machine,
+                 .cores = spec.cores,
+                 .memory_mib = spec.memory_mib,
+                 .address = info.address,
+                 .accelerator = kind};
+  auto machine = VirtualMachine::Start(loop_, state_, std::move(start));
+  const uint32_t id = info.id;
+  tasks_.add(machine->WhenEnded().then([this, id](NodeExit exit) {
+    Log("node " + std::to_string(id) + " ended: " + exit.reason);
+    machines_.at(id).ended = true;
+    Forget(id);
+  }));
+  machines_.emplace(
+      id, Entry{.machine = kj::addRef(*machine), .info = std::move(info)});
+  Log("node " + std::to_string(id) + " of session " +
+      std::to_string(session.id) + " started: " + spec.image);
+  return machine;
+}
+
+NodeInfo NodeHost::Describe(const VirtualMachine& machine) const {
+  return machines_.at(machine.Facts().id).info;
+}
+
+void NodeHost::Release(VirtualMachine& machine) {
+  machine.Kill("its owner let go of it");
+  const auto found = machines_.find(machine.Facts().id);
+  if (found == machines_.end()) return;
+  found->second.released = true;
+  Forget(found->first);
+}
+
+// Drops a machine that has both ended and been released.
+void NodeHost::Forget(uint32_t id) {
+  const auto found = machines_.find(id);
+  if (found->second.released && found->second.ended) machines_.erase(found);
+  const bool empty = std::ranges::all_of(
+      machines_, [](const auto& item) { return item.second.ended; });
+  if (!empty) return;
+  for (auto& waiting : waiting_for_empty_) waiting->fulfill();
+  waiting_for_empty_.clear();
+}
+
+kj::Promise<void> NodeHost::WhenEmpty() {
+  const bool empty = std::ranges::all_of(
+      machines_, [](const auto& item) { return item.second.ended; });
+  if (empty) return kj::READY_NOW;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  waiting_for_empty_.push_back(kj::mv(paf.fulfiller));
+  return kj::mv(paf.promise);
+}
+
+std::vector<VirtualMachine*> NodeHost::VisibleTo(const Credentials& who) {
+  std::vector<VirtualMachine*> visible;
+  for (auto& [id, entry] : machines_) {
+    if (who.uid == 0 || who.uid == entry.machine->Facts().owner.uid) {
+      visible.push_back(entry.machine.get());
+    }
+  }
+  return visible;
+}
+
+VirtualMachine& NodeHost::Find(uint32_t id, const Credentials& who) {
+  for (VirtualMachine* machine : VisibleTo(who)) {
+    if (machine->Facts().id == id) return *machine;
+  }
+  throw UserError("there is no node " + std::to_string(id) +
+                  " of yours; `iaasctl list` shows those there are");
+}
+
+kj::Promise<DaemonInfo> NodeHost::Info() {
+  return accelerator_.addBranch().then([this](Accelerator accelerator) {
+    const NetworkAbility ability = ProbeNetworkAbility();
+    DaemonInfo info{.pid = getpid(),
+                    .version = kVersion,
+                    .accelerator = Name(accelerator.kind),
+                    .accelerator_reason = accelerator.reason,
+                    .tsc_khz = accelerator.tsc_khz,
+                    .network = ability.kind,
+                    .network_reason = ability.reason,
+                    .max_cores = limits_.max_cores,
+                    .max_nodes = limits_.max_nodes};
+    if (accelerator.kind == AcceleratorKind::kTcg) {
+      info.notes.push_back(
+          "TCG translates guest code: times are not those of hardware");
+    }
+    if (ability.kind == NetworkKind::kUserNetworking) {
+      info.notes.push_back(MakeNetwork(ability.kind, state_)->Info().limits);
+    }
+    try {
+      info.qemu = FindQemu();
+    } catch (const UserError& error) {
+      info.notes.push_back(error.what());
+    }
+    return info;
+  });
+}
+
+uint64_t NodeHost::PromisedMemoryMib() const {
+  uint64_t sum = 0;
+  for (const auto& [id, entry] : machines_) {
+    if (!entry.ended) sum += entry.machine->Facts().memory_mib;
+  }
+  return sum;
+}
+
+uint32_t NodeHost::NextId() {
+  do {
+    last_id_ = last_id_ % kMaxNodeId + 1;
+  } while (machines_.contains(last_id_));
+  return last_id_;
+}
+
+void NodeHost::taskFailed(kj::Exception&& exception) {
+  Log(std::string("internal: ") + exception.getDescription().cStr());
+}
+
+}  // namespace ebbrt::iaas

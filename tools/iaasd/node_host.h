@@ -1,0 +1,101 @@
+// The machines of this daemon: what may be booted, what runs, who sees it.
+#pragma once
+
+#include <kj/async.h>
+#include <kj/refcount.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "accelerator.h"
+#include "client.h"
+#include "image_opener.h"
+#include "session_network.h"
+#include "state_directory.h"
+#include "virtual_machine.h"
+
+namespace ebbrt::iaas {
+
+inline constexpr char kVersion[] = "1";
+
+struct HostLimits {
+  uint32_t max_cores = 64;
+  uint32_t max_nodes = 64;
+  uint32_t min_memory_mib = 16;
+};
+
+// A group of machines with one owner and one network. Ending it is the
+// owner's to do, see NodeHost::EndSession.
+struct HostSession {
+  uint32_t id = 0;
+  Credentials owner;
+  std::string label;
+  std::unique_ptr<Network> network;  // null once ended
+};
+
+// Lives on the event loop's thread. Errors come as UserError or as rejected
+// promises whose text is for the user.
+class NodeHost : private kj::TaskSet::ErrorHandler {
+ public:
+  NodeHost(Loop loop, StateDirectory& state, HostLimits limits,
+           AcceleratorChoice choice);
+
+  std::shared_ptr<HostSession> OpenSession(const Credentials& owner,
+                                           const std::string& label,
+                                           NetworkKind network);
+  // Ends the session's machines and removes its network. Idempotent.
+  void EndSession(HostSession& session);
+
+  // Checks the request, opens the image and starts the machine. Whoever gets it
+  // must Release() it.
+  kj::Promise<kj::Own<VirtualMachine>> Boot(
+      std::shared_ptr<HostSession> session, NodeSpec spec);
+  // What to tell the owner of a machine that has been started.
+  NodeInfo Describe(const VirtualMachine& machine) const;
+  // Ends the machine if it runs, and forgets it.
+  void Release(VirtualMachine& machine);
+
+  // Machines that `who` may see and kill: its own; all for root.
+  std::vector<VirtualMachine*> VisibleTo(const Credentials& who);
+  // Throws UserError if there is none of that number that `who` may see.
+  VirtualMachine& Find(uint32_t id, const Credentials& who);
+  kj::Promise<DaemonInfo> Info();
+
+  // Resolves when no QEMU is left; end the sessions first.
+  kj::Promise<void> WhenEmpty();
+
+ private:
+  struct Entry {
+    kj::Own<VirtualMachine> machine;
+    NodeInfo info;
+    bool released = false;  // by its owner
+    bool ended = false;
+  };
+  class Reservation;
+
+  void taskFailed(kj::Exception&& exception) override;
+  void CheckSpec(const NodeSpec& spec) const;
+  void CheckMemory(const NodeSpec& spec, const ImageFacts& image) const;
+  kj::Own<VirtualMachine> Launch(HostSession& session, const NodeSpec& spec,
+                                 OpenedImage image,
+                                 const Accelerator& accelerator);
+  uint64_t PromisedMemoryMib() const;
+  uint32_t NextId();
+  void Forget(uint32_t id);
+
+  Loop loop_;
+  StateDirectory& state_;
+  HostLimits limits_;
+  kj::ForkedPromise<Accelerator> accelerator_;
+  std::map<uint32_t, Entry> machines_;
+  std::map<uid_t, uint32_t> sessions_of_;
+  uint32_t booting_ = 0;
+  uint32_t last_id_ = 0;
+  uint32_t last_session_ = 0;
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_for_empty_;
+  kj::TaskSet tasks_;
+};
+
+}  // namespace ebbrt::iaas

@@ -1,0 +1,235 @@
+#include "rpc_server.h"
+
+#include <memory>
+
+#include "rpc_convert.h"
+#include "user_error.h"
+
+namespace ebbrt::iaas {
+namespace {
+
+// QEMU starts in a tenth of a second; a machine that swaps may need more.
+constexpr auto kStartDeadline = 30 * kj::SECONDS;
+
+// Answers for one machine; dropping it ends the machine.
+class NodeServer final : public rpc::Node::Server {
+ public:
+  NodeServer(NodeHost& host, kj::Own<VirtualMachine> machine)
+      : host_(host), machine_(kj::mv(machine)) {}
+  ~NodeServer() noexcept { host_.Release(*machine_); }
+
+  kj::Promise<void> kill(KillContext context) override {
+    machine_->Kill("its owner ended it");
+    return machine_->WhenEnded().then([context](NodeExit exit) mutable {
+      ToRpc(exit, context.getResults().initExit());
+    });
+  }
+
+  kj::Promise<void> info(InfoContext context) override {
+    ToRpc(host_.Describe(*machine_), context.getResults().initInfo());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> console(ConsoleContext context) override {
+    const auto params = context.getParams();
+    context.allowCancellation();
+    return StreamConsole(
+               machine_->Console(), params.getOffset(),
+               params.getFollow() ? FollowConsole::kYes : FollowConsole::kNo,
+               params.getSink())
+        .then([context](uint64_t end) mutable {
+          context.getResults().setEnd(end);
+        });
+  }
+
+ private:
+  NodeHost& host_;
+  kj::Own<VirtualMachine> machine_;
+};
+
+// Dropping it ends the session.
+class SessionServer final : public rpc::Session::Server {
+ public:
+  SessionServer(NodeHost& host, kj::Timer& timer, kj::TaskSet& notices,
+                std::shared_ptr<HostSession> session)
+      : host_(host),
+        timer_(timer),
+        notices_(notices),
+        session_(std::move(session)) {}
+  ~SessionServer() noexcept { host_.EndSession(*session_); }
+
+  kj::Promise<void> network(NetworkContext context) override {
+    ToRpc(session_->network->Info(), context.getResults());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> allocate(AllocateContext context) override {
+    const auto params = context.getParams();
+    NodeSpec spec = FromRpc(params.getSpec());
+    auto observer = params.getObserver();
+    context.releaseParams();
+    context.allowCancellation();
+    return host_.Boot(session_, std::move(spec))
+        .then([this, context, observer = kj::mv(observer)](
+                  kj::Own<VirtualMachine> machine) mutable {
+          return Hand(kj::mv(machine), kj::mv(observer), context);
+        });
+  }
+
+ private:
+  // Gives a started machine to the client once it runs.
+  kj::Promise<void> Hand(kj::Own<VirtualMachine> machine,
+                         rpc::NodeObserver::Client observer,
+                         AllocateContext context) {
+    VirtualMachine& held = *machine;
+    // From here on the machine ends if the call is cancelled or fails.
+    rpc::Node::Client node = kj::heap<NodeServer>(host_, kj::addRef(*machine));
+    auto late = timer_.afterDelay(kStartDeadline).then([&held]() {
+      held.Kill("QEMU did not start it in time");
+      throw UserError(
+          "QEMU did not start the node within 30 s; is the host overloaded?");
+    });
+    return held.WhenRunning()
+        .exclusiveJoin(kj::mv(late))
+        .then([this, context, node, machine = kj::mv(machine),
+               observer = kj::mv(observer)]() mutable {
+          auto results = context.getResults();
+          ToRpc(host_.Describe(*machine), results.initInfo());
+          results.setNode(node);
+          Observe(*machine, kj::mv(observer));
+        });
+  }
+
+  void Observe(VirtualMachine& machine, rpc::NodeObserver::Client observer) {
+    notices_.add(
+        machine.WhenEnded()
+            .then([observer = kj::mv(observer)](NodeExit exit) mutable {
+              auto request = observer.diedRequest();
+              ToRpc(exit, request.initExit());
+              return request.send().ignoreResult();
+            })
+            // An observer whose connection is lost needs no notice.
+            .catch_([](kj::Exception&&) {}));
+  }
+
+  NodeHost& host_;
+  kj::Timer& timer_;
+  kj::TaskSet& notices_;
+  std::shared_ptr<HostSession> session_;
+};
+
+// Shows and ends the nodes its peer may see.
+class AdminServer final : public rpc::Admin::Server {
+ public:
+  AdminServer(NodeHost& host, Credentials peer)
+      : host_(host), peer_(std::move(peer)) {}
+
+  kj::Promise<void> list(ListContext context) override {
+    const auto machines = host_.VisibleTo(peer_);
+    auto nodes =
+        context.getResults().initNodes(static_cast<unsigned>(machines.size()));
+    for (unsigned i = 0; i < machines.size(); ++i) {
+      ToRpc(StatusOf(*machines[i]), nodes[i]);
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> info(InfoContext context) override {
+    return host_.Info().then([context](DaemonInfo info) mutable {
+      ToRpc(info, context.getResults().initInfo());
+    });
+  }
+
+  kj::Promise<void> kill(KillContext context) override {
+    auto& machine = host_.Find(context.getParams().getNode(), peer_);
+    machine.Kill("user " + std::to_string(peer_.uid) +
+                 " ended it through the daemon");
+    return machine.WhenEnded().then([context](NodeExit exit) mutable {
+      ToRpc(exit, context.getResults().initExit());
+    });
+  }
+
+  kj::Promise<void> console(ConsoleContext context) override {
+    const auto params = context.getParams();
+    auto& machine = host_.Find(params.getNode(), peer_);
+    context.allowCancellation();
+    return StreamConsole(
+               machine.Console(), params.getOffset(),
+               params.getFollow() ? FollowConsole::kYes : FollowConsole::kNo,
+               params.getSink())
+        .then([context](uint64_t end) mutable {
+          context.getResults().setEnd(end);
+        });
+  }
+
+ private:
+  static NodeStatus StatusOf(const VirtualMachine& machine) {
+    const auto& facts = machine.Facts();
+    return {.id = facts.id,
+            .uid = facts.owner.uid,
+            .label = facts.label,
+            .image = facts.image,
+            .state = machine.StateText(),
+            .uptime = machine.Uptime(),
+            .address = facts.address,
+            .accelerator = Name(facts.accelerator),
+            .machine = facts.machine,
+            .cores = facts.cores,
+            .memory_mib = facts.memory_mib,
+            .pid = machine.Pid()};
+  }
+
+  NodeHost& host_;
+  Credentials peer_;
+};
+
+class IaasServer final : public rpc::Iaas::Server {
+ public:
+  IaasServer(NodeHost& host, kj::Timer& timer, kj::TaskSet& notices,
+             Credentials peer, kj::Function<void()> stay)
+      : host_(host),
+        timer_(timer),
+        notices_(notices),
+        peer_(std::move(peer)),
+        stay_(kj::mv(stay)) {}
+
+  kj::Promise<void> openSession(OpenSessionContext context) override {
+    const auto params = context.getParams();
+    const auto label = params.getUserLabel();
+    auto session =
+        host_.OpenSession(peer_, std::string(label.begin(), label.size()),
+                          FromRpc(params.getNetwork()));
+    stay_();
+    context.getResults().setSession(
+        kj::heap<SessionServer>(host_, timer_, notices_, std::move(session)));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> stay(StayContext) override {
+    stay_();
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> admin(AdminContext context) override {
+    context.getResults().setAdmin(kj::heap<AdminServer>(host_, peer_));
+    return kj::READY_NOW;
+  }
+
+ private:
+  NodeHost& host_;
+  kj::Timer& timer_;
+  kj::TaskSet& notices_;
+  Credentials peer_;
+  kj::Function<void()> stay_;
+};
+
+}  // namespace
+
+rpc::Iaas::Client MakeIaasServer(NodeHost& host, kj::Timer& timer,
+                                 kj::TaskSet& notices, Credentials peer,
+                                 kj::Function<void()> stay) {
+  return kj::heap<IaasServer>(host, timer, notices, std::move(peer),
+                              kj::mv(stay));
+}
+
+}  // namespace ebbrt::iaas
