@@ -15,7 +15,7 @@ struct Stage {
   const char* name;
   uint64_t tsc;
 };
-FixedList<Stage, 32> stages;
+constinit FixedList<Stage, 32> stages;
 bool printing;
 
 void Print(const Stage& stage) {

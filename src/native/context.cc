@@ -7,7 +7,7 @@ namespace {
 
 // Zero is a fine beginning for all of it but reent, which stands for
 // _global_impure_ptr and is never used.
-Context boot_context;
+constinit Context boot_context{};
 
 }  // namespace
 

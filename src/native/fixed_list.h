@@ -28,7 +28,7 @@ class FixedList {
   size_t size() const { return size_; }
 
  private:
-  std::array<T, N> values_;
+  std::array<T, N> values_{};
   size_t size_ = 0;
 };
 

@@ -44,7 +44,7 @@ struct IoApic {
 };
 
 SpinLock lock;  // the windows take two accesses
-FixedList<IoApic, 8> io_apics;
+constinit FixedList<IoApic, 8> io_apics;
 
 const IoApic& ApicOf(InterruptLine line) {
   for (const IoApic& apic : io_apics) {

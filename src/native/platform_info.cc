@@ -12,7 +12,8 @@
 namespace ebbrt {
 namespace {
 
-PlatformInfo machine;
+// Filled before constructors run: none of these may have one.
+constinit PlatformInfo machine;
 char command_line[PlatformInfo::kMaxCommandLine];
 
 /// Takes the next space-separated word off `line`; empty at the end.

@@ -54,7 +54,7 @@ struct PlatformInfo {
   /// Local APIC ids of the usable cores by CoreId; core 0 is the one that boots.
   FixedList<uint32_t, kMaxCores> apic_ids;
   FixedList<IoApicInfo, 8> io_apics;
-  InterruptLine isa_lines[kIsaLines];
+  InterruptLine isa_lines[kIsaLines] = {};
   FixedList<VirtioMmioDevice, 32> virtio_mmio;
   std::optional<PciEcam> ecam;
   uint64_t rsdp = 0;  // physical; 0: no ACPI

@@ -22,9 +22,9 @@ constexpr uint64_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr uint64_t kMsrEnable = 1;
 
 // What this core's Clock reads: our own structure or this core's of KVM's.
-PvClock own_clock;
+constinit PvClock own_clock{};
 EBBRT_PERCORE const PvClock* clock_source = nullptr;
-EBBRT_PERCORE PvClock kvm_clock = {};
+EBBRT_PERCORE constinit PvClock kvm_clock{};
 
 enum class Source { kKvm, kKnownFrequency, kMeasured };
 Source source;
