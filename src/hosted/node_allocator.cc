@@ -2,6 +2,7 @@
 #include "common/node_allocator.h"
 
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <sstream>
