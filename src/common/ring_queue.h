@@ -27,6 +27,9 @@ class RingQueue {
     ++tail_;
   }
 
+  /// What Pop would give, left in place. The queue must not be empty.
+  T& Front() { return slots_[head_ & (capacity_ - 1)]; }
+
   /// The queue must not be empty.
   T Pop() { return std::move(slots_[head_++ & (capacity_ - 1)]); }
 

@@ -1,0 +1,213 @@
+#include "native/network/interface.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "lwip/etharp.h"
+#include "lwip/prot/ip.h"
+#include "native/network/frame_buffers.h"
+#include "native/network/transmit_frame.h"
+#include "netif/ethernet.h"
+
+namespace ebbrt::network {
+namespace {
+
+using virtio::NetDevice;
+using virtio::ReceivedChecksum;
+
+/// Frames per turn: enough that an interrupt and a notification are shared by
+/// many, few enough that their replies don't wait long.
+constexpr size_t kBatch = 32;
+/// When memory gave out before the receive ring was full.
+constexpr auto kRefillRetry = std::chrono::milliseconds(10);
+
+/// What lwIP sums by itself, given what the device does.
+u16_t ChecksumFlags(const NetDevice& device, ReceivedChecksum received) {
+  u16_t flags = NETIF_CHECKSUM_ENABLE_ALL;
+  if (device.Has(virtio::net_feature::kChecksum)) {
+    flags &= ~NETIF_CHECKSUM_GEN_TCP;
+  }
+  if (received == ReceivedChecksum::kVerified) {
+    flags &= ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
+  }
+  return flags;
+}
+
+}  // namespace
+
+Interface::Interface(std::unique_ptr<virtio::Transport> transport,
+                     uint64_t wanted, Client& client)
+    : client_(client), device_(std::move(transport), wanted, pool_, *this) {}
+
+Interface::~Interface() {
+  SetPolling(false);
+  while (!backlog_.Empty()) pbuf_free(backlog_.Pop());
+  if (netif_.state != nullptr) netif_remove(&netif_);
+}
+
+err_t Interface::Init(netif* interface) {
+  auto* self = static_cast<Interface*>(interface->state);
+  interface->name[0] = 'v';
+  interface->name[1] = 'n';
+  interface->mtu = self->device_.Mtu();
+  interface->hwaddr_len = ETH_HWADDR_LEN;
+  std::copy_n(self->device_.Mac().begin(), ETH_HWADDR_LEN, interface->hwaddr);
+  interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
+                     NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
+  interface->output = &etharp_output;
+  interface->linkoutput = &Interface::LinkOutput;
+  NETIF_SET_CHECKSUM_CTRL(
+      interface, ChecksumFlags(self->device_, ReceivedChecksum::kUnverified));
+  return ERR_OK;
+}
+
+void Interface::Start() {
+  netif_add_noaddr(&netif_, this, &Interface::Init, &ethernet_input);
+  netif_set_default(&netif_);
+  device_.Start();
+}
+
+// --- receive
+// -------------------------------------------------------------------
+
+void Interface::OnFrame(std::unique_ptr<IOBuf> frame,
+                        ReceivedChecksum checksum) {
+  pbuf* p = WrapInPbufs(std::move(frame));
+  if (p == nullptr) return;  // TCP will send it again
+  client_.OnTraffic();
+  NETIF_SET_CHECKSUM_CTRL(&netif_, ChecksumFlags(device_, checksum));
+  if (netif_.input(p, &netif_) != ERR_OK) pbuf_free(p);
+}
+
+void Interface::OnInterrupt() {
+  // While polling, or with a turn on its way, nothing is to be done.
+  if (!polling_ && !turn_spawned_) Turn();
+}
+
+void Interface::OnIdle() {
+  if (turn_spawned_) return;
+  if (device_.HasReceived()) {
+    // Delivery may block; an idle callback must not.
+    turn_spawned_ = true;
+    event_manager->SpawnLocal([this] {
+      turn_spawned_ = false;
+      ++counters_.polls;
+      Turn();
+    });
+  } else if (device_.EnableReceiveInterrupts()) {
+    SetPolling(false);
+  }
+}
+
+void Interface::Turn() {
+  device_.DisableReceiveInterrupts();
+  size_t frames = device_.Receive(kBatch);
+  RefillOrRetry();
+  Reclaim();
+  // Before anything is delivered, since that may block this event: from here
+  // on the next frame finds its way without us.
+  bool dry = frames < kBatch && device_.EnableReceiveInterrupts();
+  SetPolling(!dry && !device_.Failed());
+  client_.OnBatch();
+}
+
+void Interface::SetPolling(bool polling) {
+  if (polling == polling_) return;
+  polling_ = polling;
+  if (polling) {
+    event_manager->StartIdle(*this);
+  } else {
+    event_manager->StopIdle(*this);
+  }
+}
+
+void Interface::RefillOrRetry() {
+  if (device_.Refill()) return;
+  refill_retry_.Start(kRefillRetry, [this] { RefillOrRetry(); });
+}
+
+// --- transmit
+// ------------------------------------------------------------------
+
+err_t Interface::LinkOutput(netif* interface, pbuf* frame) {
+  return static_cast<Interface*>(interface->state)->Send(frame);
+}
+
+err_t Interface::Send(pbuf* frame) {
+  pbuf* sendable = backlog_.Size() < kBacklogLimit && !device_.Failed()
+                       ? MakeSendable(frame)
+                       : nullptr;
+  if (sendable == nullptr) {
+    ++counters_.unsendable;
+    return ERR_MEM;
+  }
+  if (sendable != frame) ++counters_.copied;
+  client_.OnTraffic();
+  client_.OnFramesQueued();
+  if (backlog_.Empty() && TrySend(sendable)) return ERR_OK;
+  ++counters_.queued;
+  backlog_.Push(sendable);
+  DrainBacklog();
+  return ERR_OK;
+}
+
+/// False: the ring is full. Otherwise the device holds `frame`.
+bool Interface::TrySend(pbuf* frame) {
+  FramePieces pieces(frame);
+  NetDevice::Offload offload;
+  if (device_.Has(virtio::net_feature::kChecksum)) {
+    offload = PrepareTcpChecksum(frame);
+  }
+  return device_.Transmit(pieces.Get(),
+                          static_cast<virtio::NetHeader*>(frame->payload),
+                          offload, frame);
+}
+
+void Interface::DrainBacklog() {
+  while (!backlog_.Empty() && !device_.Failed()) {
+    if (TrySend(backlog_.Front())) {
+      backlog_.Pop();
+      continue;
+    }
+    // What waits to be shown must be, or no interrupt will ever come.
+    device_.Kick();
+    if (device_.WantTransmitRoom()) return;
+    device_.Reclaim();
+  }
+  device_.DontWantTransmitRoom();
+}
+
+void Interface::Kick() { device_.Kick(); }
+
+void Interface::Reclaim() {
+  device_.Reclaim();
+  if (!backlog_.Empty()) DrainBacklog();
+  RunDeferred();
+}
+
+void Interface::OnTransmitted(void* token) {
+  pbuf_free(static_cast<pbuf*>(token));
+}
+
+void Interface::ReleaseAfterTransmit(std::unique_ptr<IOBuf> bytes) {
+  // The backlog goes out after all that has a number by now.
+  uint64_t sequence = device_.NextSequence() + backlog_.Size();
+  if (device_.OldestInFlight() == sequence || device_.Failed()) return;
+  deferred_.Push({sequence, std::move(bytes)});
+}
+
+void Interface::RunDeferred() {
+  uint64_t oldest = device_.Failed() ? ~uint64_t{0} : device_.OldestInFlight();
+  while (!deferred_.Empty() && deferred_.Front().sequence <= oldest) {
+    deferred_.Pop();
+  }
+}
+
+void Interface::OnFailed(const std::string& why) {
+  netif_set_link_down(&netif_);
+  while (!backlog_.Empty()) pbuf_free(backlog_.Pop());
+  client_.OnDeviceFailed(why);
+}
+
+}  // namespace ebbrt::network

@@ -1,0 +1,119 @@
+// Interface: a network device as lwIP's netif.
+//
+// The way of a frame, each step a change of owner and none a copy:
+//
+//   in    device's buffer -> IOBuf -> pbuf -> lwIP (-> a connection's IOBuf)
+//   out   lwIP's header pbuf and the application's bytes -> descriptors
+//
+// Sent pbufs are held until the device has used them. With the transmit ring
+// full, frames wait in a queue here, in order, and the device is asked for one
+// interrupt when half of the ring is done; what may wait is bounded by the
+// connections' windows, and for other frames by kBacklogLimit.
+//
+// Receiving is by interrupt as long as each interrupt empties the ring. When a
+// turn leaves frames behind, interrupts stay off and an idle callback polls
+// until the ring is dry.
+//
+// On the stack's core, in events.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/event_manager.h"
+#include "common/iobuf.h"
+#include "common/ring_queue.h"
+#include "lwip/netif.h"
+#include "native/virtio/net_device.h"
+
+namespace ebbrt::network {
+
+class Interface : private virtio::NetDevice::Client, private IdleCallback {
+ public:
+  /// What the interface asks of the stack above it.
+  class Client {
+   public:
+    virtual ~Client() = default;
+    /// A frame goes out or comes in.
+    virtual void OnTraffic() = 0;
+    /// Frames wait for Kick(), which is due before the event ends.
+    virtual void OnFramesQueued() = 0;
+    /// A batch of frames has gone through lwIP; what it made ready is now
+    /// delivered. May block: nothing of the interface waits for it.
+    virtual void OnBatch() = 0;
+    /// The device has stopped for good.
+    virtual void OnDeviceFailed(const std::string& why) = 0;
+  };
+
+  struct Counters {
+    uint64_t queued = 0;      // frames that had to wait for the ring
+    uint64_t copied = 0;      // frames that could not leave in place
+    uint64_t unsendable = 0;  // dropped: no memory, or kBacklogLimit
+    uint64_t polls = 0;       // turns of polling instead of interrupts
+  };
+
+  /// Frames that wait, TCP's aside.
+  static constexpr size_t kBacklogLimit = 4096;
+
+  /// Throws what NetDevice does. `client` outlives the interface.
+  Interface(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
+            Client& client);
+  ~Interface() override;
+
+  /// Adds the netif to lwIP, as the default, without address, and lets the
+  /// device begin.
+  void Start();
+
+  netif* Netif() { return &netif_; }
+  virtio::NetDevice& Device() { return device_; }
+  const Counters& Count() const { return counters_; }
+
+  /// Shows the device what was sent.
+  void Kick();
+  /// Takes back what the device has used, so that lwIP can send it anew.
+  void Reclaim();
+  /// Drops `bytes` as soon as no frame that shows them is in flight: lwIP
+  /// forgets acknowledged data although a retransmission of it may still wait
+  /// in the ring.
+  void ReleaseAfterTransmit(std::unique_ptr<IOBuf> bytes);
+
+ private:
+  /// Bytes to be dropped when the device is done with all before `sequence`.
+  struct Deferred {
+    uint64_t sequence = 0;
+    std::unique_ptr<IOBuf> bytes;
+  };
+
+  static err_t Init(netif* interface);
+  static err_t LinkOutput(netif* interface, pbuf* frame);
+
+  void OnFrame(std::unique_ptr<IOBuf> frame,
+               virtio::ReceivedChecksum checksum) override;
+  void OnTransmitted(void* token) override;
+  void OnInterrupt() override;
+  void OnFailed(const std::string& why) override;
+  void OnIdle() override;
+
+  void Turn();
+  void SetPolling(bool polling);
+  void RefillOrRetry();
+  err_t Send(pbuf* frame);
+  bool TrySend(pbuf* frame);
+  void DrainBacklog();
+  void RunDeferred();
+
+  Client& client_;
+  virtio::BufferPool pool_;
+  virtio::NetDevice device_;
+  netif netif_{};
+  Timer refill_retry_;
+  bool polling_ = false;
+  bool turn_spawned_ = false;
+  RingQueue<pbuf*> backlog_;
+  RingQueue<Deferred> deferred_;
+  Counters counters_;
+};
+
+}  // namespace ebbrt::network

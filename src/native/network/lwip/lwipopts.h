@@ -1,0 +1,82 @@
+/* How lwIP is configured: the raw API, IPv4, TCP for servers with thousands of
+   connections, all memory from malloc. lwip/opt.h says what each option is; the
+   comments here say why it has its value. */
+#pragma once
+
+/* No threads: everything is called by events of one core. */
+#define NO_SYS 1
+#define SYS_LIGHTWEIGHT_PROT 0
+#define LWIP_NETCONN 0
+#define LWIP_SOCKET 0
+
+/* The timers are ours (stack_timers.h), so that an idle node does nothing. */
+#define LWIP_TIMERS 1
+#define LWIP_TIMERS_CUSTOM 1
+
+/* malloc for everything: a fixed pool would be a limit on connections. */
+#define MEM_LIBC_MALLOC 1
+#define MEMP_MEM_MALLOC 1
+#define MEM_ALIGNMENT 8
+
+#define LWIP_IPV4 1
+#define LWIP_IPV6 0
+#define LWIP_ARP 1
+#define LWIP_ICMP 1
+#define LWIP_UDP 1
+#define LWIP_DHCP 1
+/* Probing an address that the server has just leased us costs a second of the
+   boot. */
+#define DHCP_DOES_ARP_CHECK 0
+#define LWIP_TCP 1
+#define LWIP_RAW 0
+#define LWIP_DNS 0
+#define LWIP_STATS 0
+#define LWIP_NETIF_STATUS_CALLBACK 1
+#define LWIP_NETIF_LOOPBACK 0
+
+/* A neighbour is known per address; 127 of them before entries are recycled
+   (the table's index is a signed byte). */
+#define ARP_TABLE_SIZE 127
+#define ARP_QUEUEING 1
+#define ARP_QUEUE_LEN 16
+#define ETHARP_TABLE_MATCH_NETIF 0
+
+/* Room in front of every outgoing frame for the header that a virtio device
+   wants there, so that both leave as one piece. */
+#define PBUF_LINK_ENCAPSULATION_HLEN 12
+
+#define TCP_MSS 1460
+#define LWIP_WND_SCALE 1
+#define TCP_RCV_SCALE 5
+/* What a connection may have on its way: 1 Gbit/s x 8 ms there and back. */
+#define TCP_WND (1024 * 1024)
+#define TCP_SND_BUF (1024 * 1024)
+/* Pieces of memory queued per connection; bounds the bookkeeping of a peer who
+   is sent very many very small ones. */
+#define TCP_SND_QUEUELEN 16384
+/* Of the sequential API, which is off; but lwIP checks its default. */
+#define TCP_SNDLOWAT (2 * TCP_MSS + 1)
+/* Announced at once after this much was taken from a window that had shrunk. */
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 8)
+/* The data is referenced, so there is nothing to leave room for. */
+#define TCP_OVERSIZE 0
+#define TCP_QUEUE_OOSEQ 1
+#define LWIP_TCP_SACK_OUT 1
+#define LWIP_TCP_TIMESTAMPS 0
+#define TCP_LISTEN_BACKLOG 1
+#define TCP_DEFAULT_LISTEN_BACKLOG 255
+/* 2 MSL are 60 s, as on Linux. */
+#define TCP_MSL 30000
+/* RFC 6298 §2.1, milliseconds. */
+#define LWIP_TCP_RTO_TIME 1000
+#define LWIP_TCP_KEEPALIVE 1
+
+/* The device sums and verifies TCP when it can; which, is set per interface and
+   for received frames even per frame. */
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_CHECKSUM_ON_COPY 0
+
+/* Not predictable by others, RFC 6528. */
+#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) \
+  ebbrt_tcp_initial_sequence(local_ip, local_port, remote_ip, remote_port)
+#define LWIP_HOOK_FILENAME "lwip_hooks.h"

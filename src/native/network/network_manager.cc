@@ -1,0 +1,100 @@
+// NetworkManager over our own stack.
+#include "common/network_manager.h"
+
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "common/runtime.h"
+#include "native/network/find_device.h"
+#include "native/network/stack.h"
+#include "native/network/tcp_listener.h"
+#include "native/network/tcp_stream.h"
+#include "native/virtio/net_options.h"
+#include "platform/core.h"
+#include "platform/log.h"
+
+namespace ebbrt {
+namespace {
+
+using network::Stack;
+
+/// The core that has the stack, for now.
+constexpr CoreId kNetworkCore = 0;
+
+std::unique_ptr<Stack> MakeStack() {
+  const BootArguments& boot = runtime::Boot();
+  uint64_t wanted = virtio::WantedNetFeatures(boot.net_features);
+  auto device = network::FindNetworkDevice();
+  if (device == nullptr) return nullptr;
+  auto stack =
+      std::make_unique<Stack>(std::move(device), wanted,
+                              network::AddressPlan{boot.network, boot.gateway});
+  if (!boot.quiet) {
+    auto& link = stack->Link().Device();
+    platform::WriteConsole("ebbrt: network on " + link.Name() + ": " +
+                           virtio::NetFeatureNames(link.Features()) + "\n");
+  }
+  return stack;
+}
+
+std::system_error NoDevice() {
+  return std::system_error(
+      std::make_error_code(std::errc::no_such_device),
+      "this machine has no usable virtio network device; give QEMU "
+      "-device virtio-net-pci or virtio-net-device");
+}
+
+class StackNetworkManager : public NetworkManager {
+ public:
+  StackNetworkManager() : stack_(MakeStack()) {}
+
+  Future<> Up() override {
+    return stack_ == nullptr ? MakeFailedFuture<void>(NoDevice())
+                             : stack_->Up();
+  }
+
+  Ipv4Address Address() const override {
+    return stack_ == nullptr ? Ipv4Address{} : stack_->Address();
+  }
+
+  std::unique_ptr<TcpListener> Listen(uint16_t port,
+                                      AcceptHandler accept) override {
+    if (stack_ == nullptr) throw NoDevice();
+    boost::intrusive_ptr acceptor(
+        new network::Acceptor(*stack_, port, std::move(accept)));
+    return std::make_unique<network::PortListener>(*stack_,
+                                                   std::move(acceptor));
+  }
+
+  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) override {
+    using Connection = std::unique_ptr<TcpConnection>;
+    if (stack_ == nullptr) return MakeFailedFuture<Connection>(NoDevice());
+    try {
+      return network::TcpStream::Connect(*stack_, remote);
+    } catch (...) {
+      return MakeFailedFuture<Connection>(std::current_exception());
+    }
+  }
+
+ private:
+  std::unique_ptr<Stack> stack_;
+};
+
+}  // namespace
+
+NetworkManager& NetworkManager::HandleFault(EbbId id) {
+  CoreId core = platform::CurrentCore();
+  if (core != kNetworkCore) {
+    throw std::runtime_error(
+        "the network is served by core 0 only, and was "
+        "called on core " +
+        std::to_string(core) + "; spawn the call there (SpawnRemote)");
+  }
+  static auto* manager = new StackNetworkManager;  // lives as long as the node
+  CacheRep(id, manager);
+  return *manager;
+}
+
+}  // namespace ebbrt

@@ -1,0 +1,369 @@
+#include "native/network/tcp_stream.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "common/check.h"
+#include "lwip/ip.h"
+#include "native/network/frame_buffers.h"
+
+namespace ebbrt::network {
+namespace {
+
+/// Bytes given to lwIP beyond what it has sent: enough for it to fill several
+/// large segments, few enough that its lists stay short.
+constexpr uint32_t kUnsentAhead = 64 * 1024;
+/// What one tcp_write takes.
+constexpr size_t kMostAtOnce = 0xFFFF;
+/// Up to here a copy into lwIP's header pbuf costs less than a reference.
+constexpr size_t kCopyLimit = 128;
+/// OnPoll's period, in lwIP's slow ticks of 500 ms.
+constexpr u8_t kPollTicks = 2;
+
+Endpoint ToEndpoint(const ip_addr_t& address, u16_t port) {
+  return {{lwip_ntohl(ip_2_ip4(&address)->addr)}, port};
+}
+
+}  // namespace
+
+std::error_code ToErrorCode(err_t error, bool in_tick) {
+  switch (error) {
+    case ERR_OK:
+    case ERR_CLSD:
+      return {};
+    case ERR_RST:
+      return std::make_error_code(std::errc::connection_reset);
+    case ERR_ABRT:
+      return std::make_error_code(in_tick ? std::errc::timed_out
+                                          : std::errc::connection_aborted);
+    case ERR_TIMEOUT:
+      return std::make_error_code(std::errc::timed_out);
+    case ERR_RTE:
+      return std::make_error_code(std::errc::host_unreachable);
+    case ERR_USE:
+      return std::make_error_code(std::errc::address_in_use);
+    case ERR_MEM:
+    case ERR_BUF:
+      return std::make_error_code(std::errc::not_enough_memory);
+    default:
+      return std::make_error_code(std::errc::io_error);
+  }
+}
+
+// --- coming and going --------------------------------------------------------
+
+TcpStream::TcpStream(Stack& stack, tcp_pcb* accepted) : stack_(stack) {
+  Attach(accepted);
+  ReadEndpoints();
+}
+
+TcpStream::~TcpStream() {
+  EBBRT_CHECK(pcb_ == nullptr && queue_ == nullptr,
+              "a stream ended before its connection");
+}
+
+Future<std::unique_ptr<TcpConnection>> TcpStream::Connect(Stack& stack,
+                                                          Endpoint remote) {
+  Pointer stream(new TcpStream(stack));
+  stream->remote_ = remote;
+  stream->connecting_.emplace();
+  auto future = stream->connecting_->GetFuture();
+  tcp_pcb* pcb = tcp_new();
+  if (pcb == nullptr) throw std::bad_alloc();
+  ip4_addr_t address{lwip_htonl(remote.address.value)};
+  stream->Attach(pcb);
+  err_t error = tcp_connect(pcb, &address, remote.port, &OnConnected);
+  if (error != ERR_OK) {
+    tcp_abort(stream->Detach());
+    throw std::system_error(ToErrorCode(error, false),
+                            "connect to " + remote.ToString());
+  }
+  return future;
+}
+
+void TcpStream::Attach(tcp_pcb* pcb) {
+  pcb_ = pcb;
+  intrusive_ptr_add_ref(this);
+  tcp_arg(pcb, this);
+  tcp_recv(pcb, &OnReceived);
+  tcp_sent(pcb, &OnSent);
+  tcp_err(pcb, &OnError);
+  tcp_poll(pcb, &OnPoll, kPollTicks);
+  // What is sent together is gathered before lwIP sees it, so Nagle's wait for
+  // more would only delay; and a peer that vanished must be found out.
+  tcp_nagle_disable(pcb);
+  ip_set_option(pcb, SOF_KEEPALIVE);
+}
+
+/// lwIP calls us no more; the control block is the caller's. The caller holds a
+/// reference of its own.
+tcp_pcb* TcpStream::Detach() {
+  tcp_pcb* pcb = std::exchange(pcb_, nullptr);
+  tcp_arg(pcb, nullptr);
+  tcp_recv(pcb, nullptr);
+  tcp_sent(pcb, nullptr);
+  tcp_err(pcb, nullptr);
+  tcp_poll(pcb, nullptr, 0);
+  intrusive_ptr_release(this);
+  return pcb;
+}
+
+void TcpStream::ReadEndpoints() {
+  local_ = ToEndpoint(pcb_->local_ip, pcb_->local_port);
+  remote_ = ToEndpoint(pcb_->remote_ip, pcb_->remote_port);
+}
+
+// --- inside lwIP: note what happened, tell later
+// -------------------------------
+
+err_t TcpStream::OnConnected(void* self, tcp_pcb*, err_t) {
+  auto* stream = static_cast<TcpStream*>(self);
+  stream->ReadEndpoints();
+  stream->stack_.Ready(*stream);
+  return ERR_OK;
+}
+
+err_t TcpStream::OnReceived(void* self, tcp_pcb*, pbuf* data, err_t) {
+  auto* stream = static_cast<TcpStream*>(self);
+  if (data == nullptr) {
+    stream->over_ = true;
+  } else if (stream->closing_) {
+    stream->Credit(data->tot_len);
+    pbuf_free(data);
+    return ERR_OK;
+  } else {
+    try {
+      stream->received_ =
+          JoinChains(std::move(stream->received_), TakeFromPbufs(data));
+    } catch (const std::bad_alloc&) {
+      return ERR_MEM;  // lwIP keeps it and offers it again
+    }
+  }
+  stream->stack_.Ready(*stream);
+  return ERR_OK;
+}
+
+err_t TcpStream::OnSent(void* self, tcp_pcb*, u16_t bytes) {
+  static_cast<TcpStream*>(self)->Acknowledged(bytes);
+  return ERR_OK;
+}
+
+/// Tries again what memory was short for.
+err_t TcpStream::OnPoll(void* self, tcp_pcb*) {
+  auto* stream = static_cast<TcpStream*>(self);
+  if (stream->unwritten_ != nullptr || stream->closing_) {
+    stream->stack_.Dirty(*stream);
+  }
+  return ERR_OK;
+}
+
+/// The control block is gone.
+void TcpStream::OnError(void* self, err_t error) {
+  Pointer stream(static_cast<TcpStream*>(self), false);  // lwIP's reference
+  stream->pcb_ = nullptr;
+  stream->error_ = ToErrorCode(error, stream->stack_.InTick());
+  if (stream->connecting_ && stream->error_ == std::errc::connection_reset) {
+    stream->error_ = std::make_error_code(std::errc::connection_refused);
+  }
+  stream->over_ = true;
+  stream->DropQueue();
+  stream->stack_.Ready(*stream);
+}
+
+// --- receive
+// -------------------------------------------------------------------
+
+void TcpStream::SetHandler(TcpConnection::Handler* handler) {
+  if (closing_) return;
+  handler_ = handler;
+  if (received_ != nullptr || over_ || drained_) stack_.ReadySoon(*this);
+}
+
+void TcpStream::ResumeReceive() {
+  if (!std::exchange(paused_, false)) return;
+  if (received_ != nullptr || over_) stack_.ReadySoon(*this);
+}
+
+void TcpStream::Deliver() {
+  if (connecting_) DeliverConnected();
+  // A callback that blocks is not overtaken: its own loop goes on later.
+  if (std::exchange(delivering_, true)) return;
+  try {
+    while (handler_ != nullptr && DeliverNext()) {
+    }
+  } catch (...) {
+    delivering_ = false;
+    throw;
+  }
+  delivering_ = false;
+}
+
+void TcpStream::DeliverConnected() {
+  auto promise = std::move(*connecting_);
+  connecting_.reset();
+  if (!over_ || !error_) {
+    promise.SetValue(std::make_unique<StreamConnection>(Pointer(this)));
+    return;
+  }
+  promise.SetException(std::make_exception_ptr(
+      std::system_error(error_, "connect to " + remote_.ToString())));
+}
+
+/// Makes at most one callback. False: there is nothing to tell.
+bool TcpStream::DeliverNext() {
+  if (received_ != nullptr && !paused_) {
+    DeliverReceived();
+    return true;
+  }
+  if (std::exchange(drained_, false)) {
+    handler_->OnDrained();
+    return true;
+  }
+  // An orderly end comes behind the data; an error doesn't wait for it.
+  if (!over_ || (received_ != nullptr && !error_)) return false;
+  DropReceived();
+  std::exchange(handler_, nullptr)->OnClosed(error_);
+  return true;
+}
+
+void TcpStream::DeliverReceived() {
+  auto data = std::move(received_);
+  Credit(data->ChainLength());
+  handler_->OnReceive(std::move(data));
+}
+
+/// Opens the window by what was taken.
+void TcpStream::Credit(size_t bytes) {
+  while (pcb_ != nullptr && bytes > 0) {
+    auto step = static_cast<u16_t>(std::min(bytes, kMostAtOnce));
+    tcp_recved(pcb_, step);
+    bytes -= step;
+  }
+}
+
+void TcpStream::DropReceived() {
+  if (received_ == nullptr) return;
+  Credit(received_->ChainLength());
+  received_.reset();
+}
+
+// --- send
+// ------------------------------------------------------------------------
+
+void TcpStream::Send(std::unique_ptr<IOBuf> data) {
+  if (data == nullptr || closing_ || pcb_ == nullptr) return;
+  size_t bytes = data->ChainLength();
+  if (bytes == 0) return;
+  if (unwritten_ == nullptr) {
+    unwritten_ = data.get();
+    unwritten_offset_ = 0;
+  }
+  queue_ = JoinChains(std::move(queue_), std::move(data));
+  queued_ += bytes;
+  stack_.Dirty(*this);
+}
+
+void TcpStream::Flush() {
+  if (pcb_ == nullptr) return;
+  Pointer alive(this);
+  WriteQueue();
+  if (closing_ && unwritten_ == nullptr) FinishClose();
+  if (pcb_ != nullptr) tcp_output(pcb_);
+}
+
+void TcpStream::WriteQueue() {
+  while (unwritten_ != nullptr && WritePiece()) {
+  }
+}
+
+/// Gives lwIP a piece of the first unwritten element. False: no more for now.
+bool TcpStream::WritePiece() {
+  auto rest = unwritten_->Bytes().subspan(unwritten_offset_);
+  size_t size = std::min({rest.size(), kMostAtOnce, size_t{tcp_sndbuf(pcb_)}});
+  if (pcb_->snd_lbb - pcb_->snd_nxt > kUnsentAhead) return false;
+  if (size == 0 && !rest.empty()) return false;
+  bool whole = size == rest.size();
+  IOBuf* next = unwritten_->Next();
+  bool last = whole && next == queue_.get();
+  if (size > 0) {
+    u8_t flags = last ? 0 : TCP_WRITE_FLAG_MORE;
+    if (whole && size <= kCopyLimit) flags |= TCP_WRITE_FLAG_COPY;
+    // OnPoll or the next acknowledgement tries again.
+    if (tcp_write(pcb_, rest.data(), static_cast<u16_t>(size), flags) !=
+        ERR_OK) {
+      return false;
+    }
+  }
+  if (!whole) {
+    unwritten_offset_ += size;
+    return true;
+  }
+  unwritten_ = last ? nullptr : next;
+  unwritten_offset_ = 0;
+  return true;
+}
+
+void TcpStream::Acknowledged(size_t bytes) {
+  // lwIP counts the end of stream as a byte.
+  queued_ -= std::min(bytes, queued_);
+  acked_ += bytes;
+  std::unique_ptr<IOBuf> done;
+  while (queue_ != nullptr && queue_.get() != unwritten_ &&
+         acked_ >= queue_->Length()) {
+    acked_ -= queue_->Length();
+    auto rest = queue_->Pop();
+    done = JoinChains(std::move(done), std::move(queue_));
+    queue_ = std::move(rest);
+  }
+  if (done != nullptr) stack_.Link().ReleaseAfterTransmit(std::move(done));
+  if (queued_ == 0) {
+    drained_ = true;
+    stack_.Ready(*this);
+  }
+  if (unwritten_ != nullptr || closing_) stack_.Dirty(*this);
+}
+
+void TcpStream::DropQueue() {
+  unwritten_ = nullptr;
+  queued_ = 0;
+  if (queue_ != nullptr) {
+    stack_.Link().ReleaseAfterTransmit(std::move(queue_));
+  }
+}
+
+// --- the end
+// -----------------------------------------------------------------------
+
+void TcpStream::Close() {
+  if (std::exchange(closing_, true)) return;
+  handler_ = nullptr;
+  DropReceived();
+  if (pcb_ != nullptr) stack_.Dirty(*this);
+}
+
+/// Everything is written: queues our end of stream, and once all is
+/// acknowledged leaves the rest of the farewell to lwIP.
+void TcpStream::FinishClose() {
+  if (!ended_) {
+    // Not tcp_close yet, which would answer data that still comes with a reset
+    // and so lose what we have sent.
+    err_t error = tcp_shutdown(pcb_, 0, 1);
+    if (error == ERR_MEM) return;
+    ended_ = true;
+  }
+  if (queued_ > 0) return;
+  tcp_pcb* pcb = Detach();
+  if (tcp_close(pcb) != ERR_OK) tcp_abort(pcb);
+}
+
+void TcpStream::Abort() {
+  Pointer alive(this);
+  closing_ = true;
+  handler_ = nullptr;
+  received_.reset();
+  if (pcb_ != nullptr) tcp_abort(Detach());
+  DropQueue();
+}
+
+}  // namespace ebbrt::network

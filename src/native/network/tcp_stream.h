@@ -1,0 +1,129 @@
+// TcpStream: a connection of lwIP's that behaves as network_manager.h says.
+//
+// The application owns a shell (StreamConnection); the stream lives on behind
+// it until what was queued is acknowledged. lwIP's control block (pcb) may go
+// first: it is freed by errors and time-outs, which the error callback tells.
+//
+// Sent data stays in one chain from Send to the acknowledgement:
+//
+//     queue_ -> [ acknowledged | given to lwIP | unwritten ... ]
+//                 ^acked_         ^           ^unwritten_
+//
+// lwIP references the bytes. Only as much is given to it as it can use soon:
+// its own queues are lists it walks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "common/network_manager.h"
+#include "lwip/tcp.h"
+#include "native/network/deliverable.h"
+#include "native/network/stack.h"
+
+namespace ebbrt::network {
+
+/// lwIP's errors as the interface's. `in_tick`: found by a timer.
+std::error_code ToErrorCode(err_t error, bool in_tick);
+
+class TcpStream final : public Deliverable {
+ public:
+  using Pointer = boost::intrusive_ptr<TcpStream>;
+
+  /// Takes over a connection that a listener has accepted.
+  TcpStream(Stack& stack, tcp_pcb* accepted);
+  /// Begins to connect; `connected` gets the connection or the error. Throws
+  /// std::system_error, std::bad_alloc.
+  static Future<std::unique_ptr<TcpConnection>> Connect(Stack& stack,
+                                                        Endpoint remote);
+  ~TcpStream() override;
+
+  void SetHandler(TcpConnection::Handler* handler);
+  void Send(std::unique_ptr<IOBuf> data);
+  size_t QueuedBytes() const { return queued_; }
+  void PauseReceive() { paused_ = true; }
+  void ResumeReceive();
+  void Close();
+  void Abort();
+  Endpoint Local() const { return local_; }
+  Endpoint Remote() const { return remote_; }
+
+  void Deliver() override;
+  void DeliverFailed() override { Abort(); }
+  void Flush() override;
+
+ private:
+  using ConnectPromise = Promise<std::unique_ptr<TcpConnection>>;
+
+  explicit TcpStream(Stack& stack) : stack_(stack) {}
+
+  static err_t OnConnected(void* self, tcp_pcb* pcb, err_t error);
+  static err_t OnReceived(void* self, tcp_pcb* pcb, pbuf* data, err_t error);
+  static err_t OnSent(void* self, tcp_pcb* pcb, u16_t bytes);
+  static err_t OnPoll(void* self, tcp_pcb* pcb);
+  static void OnError(void* self, err_t error);
+
+  void Attach(tcp_pcb* pcb);
+  tcp_pcb* Detach();
+  void ReadEndpoints();
+  void DeliverConnected();
+  bool DeliverNext();
+  void DeliverReceived();
+  void Credit(size_t bytes);
+  void DropReceived();
+  void Acknowledged(size_t bytes);
+  void DropQueue();
+  void WriteQueue();
+  bool WritePiece();
+  void FinishClose();
+
+  Stack& stack_;
+  tcp_pcb* pcb_ = nullptr;  // while set, lwIP holds a reference to us
+  TcpConnection::Handler* handler_ = nullptr;
+  std::optional<ConnectPromise> connecting_;
+  Endpoint local_;
+  Endpoint remote_;
+
+  std::unique_ptr<IOBuf> received_;
+  std::unique_ptr<IOBuf> queue_;
+  IOBuf* unwritten_ = nullptr;   // the element not wholly given to lwIP
+  size_t unwritten_offset_ = 0;  // what of it is
+  size_t acked_ = 0;             // of queue_'s first element
+  size_t queued_ = 0;            // not acknowledged
+
+  std::error_code error_;  // what it ended with, once over_
+  bool over_ = false;      // the peer has ended, or there was an error
+  bool paused_ = false;
+  bool delivering_ = false;
+  bool drained_ = false;  // to be told
+  bool closing_ = false;  // Close() was called
+  bool ended_ = false;    // our end of stream is queued in lwIP
+};
+
+/// What the application holds of a stream.
+class StreamConnection final : public TcpConnection {
+ public:
+  explicit StreamConnection(TcpStream::Pointer stream)
+      : stream_(std::move(stream)) {}
+  ~StreamConnection() override { stream_->Close(); }
+
+  void SetHandler(Handler* handler) override { stream_->SetHandler(handler); }
+  void Send(std::unique_ptr<IOBuf> data) override {
+    stream_->Send(std::move(data));
+  }
+  size_t QueuedBytes() const override { return stream_->QueuedBytes(); }
+  void PauseReceive() override { stream_->PauseReceive(); }
+  void ResumeReceive() override { stream_->ResumeReceive(); }
+  void Close() override { stream_->Close(); }
+  void Abort() override { stream_->Abort(); }
+  Endpoint Local() const override { return stream_->Local(); }
+  Endpoint Remote() const override { return stream_->Remote(); }
+
+ private:
+  TcpStream::Pointer stream_;
+};
+
+}  // namespace ebbrt::network

@@ -1,0 +1,93 @@
+#include "native/network/transmit_frame.h"
+
+#include <cstdint>
+
+#include "lwip/prot/ethernet.h"
+#include "lwip/prot/ip.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/tcp.h"
+#include "native/virtio/device_address.h"
+
+namespace ebbrt::network {
+namespace {
+
+using virtio::NetDevice;
+using virtio::NetHeader;
+static_assert(PBUF_LINK_ENCAPSULATION_HLEN == sizeof(NetHeader),
+              "lwIP leaves room for the device's header");
+
+/// Whether the device can read the pieces where they are.
+bool InPlace(const pbuf* frame) {
+  size_t pieces = 0;
+  for (const pbuf* p = frame; p != nullptr; p = p->next) {
+    if (p->len == 0) continue;
+    if (++pieces > NetDevice::kMostPieces) return false;
+    if (!virtio::IsDeviceMemory(p->payload)) return false;
+  }
+  return true;
+}
+
+pbuf* Copy(pbuf* frame) {
+  pbuf* copy = pbuf_clone(PBUF_RAW_TX, PBUF_RAM, frame);
+  if (copy == nullptr) return nullptr;
+  pbuf_add_header(copy, sizeof(NetHeader));
+  return copy;
+}
+
+/// A 16-bit one's complement sum of `length` bytes, even in number.
+uint32_t Sum(const void* bytes, size_t length) {
+  const auto* words = static_cast<const uint8_t*>(bytes);
+  uint32_t sum = 0;
+  for (size_t i = 0; i < length; i += 2) {
+    sum += uint32_t{words[i]} | uint32_t{words[i + 1]} << 8;
+  }
+  return sum;
+}
+
+uint16_t Fold(uint32_t sum) {
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  return static_cast<uint16_t>(sum);
+}
+
+}  // namespace
+
+pbuf* MakeSendable(pbuf* frame) {
+  if (!InPlace(frame)) return Copy(frame);
+  if (pbuf_add_header(frame, sizeof(NetHeader)) != 0) return Copy(frame);
+  pbuf_ref(frame);
+  return frame;
+}
+
+FramePieces::FramePieces(const pbuf* frame) {
+  for (const pbuf* p = frame; p != nullptr; p = p->next) {
+    if (p->len == 0) continue;
+    pieces_[count_++] = {virtio::DeviceAddress(p->payload), p->len};
+  }
+}
+
+NetDevice::Offload PrepareTcpChecksum(pbuf* frame) {
+  // lwIP puts the headers of a segment into the first pbuf, together.
+  constexpr size_t kFrameStart = sizeof(NetHeader);
+  constexpr size_t kIpStart = kFrameStart + SIZEOF_ETH_HDR;
+  auto* bytes = static_cast<uint8_t*>(frame->payload);
+  if (frame->len < kIpStart + IP_HLEN) return {};
+  const auto* ethernet = reinterpret_cast<eth_hdr*>(bytes + kFrameStart);
+  const auto* ip = reinterpret_cast<ip_hdr*>(bytes + kIpStart);
+  bool fragment = (lwip_ntohs(IPH_OFFSET(ip)) & (IP_OFFMASK | IP_MF)) != 0;
+  if (ethernet->type != PP_HTONS(ETHTYPE_IP) || IPH_PROTO(ip) != IP_PROTO_TCP ||
+      fragment) {
+    return {};
+  }
+  uint16_t ip_length = IPH_HL_BYTES(ip);
+  if (frame->len < kIpStart + ip_length + TCP_HLEN) return {};
+  auto* tcp = reinterpret_cast<tcp_hdr*>(bytes + kIpStart + ip_length);
+  uint16_t tcp_length = lwip_ntohs(IPH_LEN(ip)) - ip_length;
+  tcp->chksum = Fold(Sum(&ip->src, 2 * sizeof ip->src) +
+                     PP_HTONS(IP_PROTO_TCP) + lwip_htons(tcp_length));
+  return {.flags = virtio::kNeedsChecksum,
+          .checksum_start = static_cast<uint16_t>(SIZEOF_ETH_HDR + ip_length),
+          .checksum_offset = offsetof(tcp_hdr, chksum)};
+}
+
+}  // namespace ebbrt::network

@@ -1,0 +1,37 @@
+// How a pbuf chain leaves: as pieces for the device, with its checksum left to
+// the device where that was agreed.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "lwip/pbuf.h"
+#include "native/virtio/net_device.h"
+
+namespace ebbrt::network {
+
+/// `frame` with room for the device's header in front of its bytes (already
+/// part of it) and in so few pieces of ordinary memory that the device can take
+/// them. Either `frame` itself with one more reference, or a copy; null without
+/// memory.
+pbuf* MakeSendable(pbuf* frame);
+
+/// The pieces of a frame from MakeSendable; at most kMostPieces.
+class FramePieces {
+ public:
+  explicit FramePieces(const pbuf* frame);
+  std::span<const virtio::Piece> Get() const {
+    return {pieces_.data(), count_};
+  }
+
+ private:
+  std::array<virtio::Piece, virtio::NetDevice::kMostPieces> pieces_;
+  size_t count_ = 0;
+};
+
+/// For a TCP segment from MakeSendable: puts the sum of the pseudo-header where
+/// the device expects it and says where the rest is to be summed (VirtIO 1.2
+/// §5.1.6.2). Nothing for other frames: lwIP has summed them itself.
+virtio::NetDevice::Offload PrepareTcpChecksum(pbuf* frame);
+
+}  // namespace ebbrt::network

@@ -1,0 +1,75 @@
+// BufferPool: blocks for a device to receive into, handed up as IOBufs.
+//
+// A block is its header and the device's bytes behind it, so that one pointer
+// finds both and the buffer's owner costs no allocation:
+//
+//   | owner, pool, link | bytes the device writes ...                  |
+//   |<- kBlockHeader -->|<--------------- kBufferSize ---------------->|
+//
+// The last IOBuf on a block gives it back. Blocks that applications keep are
+// simply missing here: the pool takes others from the heap, so that somebody's
+// store of received values never dries up the ring. A small frame pins a whole
+// block; who keeps small values for long copies them (IOBuf::Capacity tells).
+//
+// A block is 2 KiB: the smallest that holds an Ethernet frame of 1,514 bytes
+// with the device's header, so that an ordinary frame is one buffer; larger
+// ones (receive segmentation offload) come as chains of them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "common/iobuf.h"
+#include "common/types.h"
+
+namespace ebbrt::virtio {
+
+class BufferPool {
+ public:
+  static constexpr size_t kBlockSize = 2048;
+  static constexpr size_t kBlockHeader = 64;
+  static constexpr size_t kBufferSize = kBlockSize - kBlockHeader;
+  /// Free blocks kept; more go back to the heap.
+  static constexpr size_t kKeep = 1024;
+
+  /// A block that nobody shows yet.
+  class Block;
+
+  /// For the calling core. The pool must outlive every IOBuf made from it.
+  BufferPool();
+  ~BufferPool();
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  /// A block, null when memory is exhausted. On the pool's core.
+  Block* Get();
+  /// Gives back a block that was not made an IOBuf. On the pool's core.
+  void Put(Block* block);
+
+  /// Where the device writes: kBufferSize bytes.
+  static std::byte* Bytes(Block* block);
+  /// The bytes [offset, offset + length) of the block as an IOBuf, which owns
+  /// it from now on. Throws std::bad_alloc; the block is then back in the pool.
+  static std::unique_ptr<IOBuf> Show(Block* block, size_t offset,
+                                     size_t length);
+
+  /// Blocks that are neither free nor returned: in rings and in IOBufs.
+  size_t Outstanding() const {
+    return outstanding_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  static void Release(BufferOwner* owner);
+  void TakeForeign();
+
+  const CoreId core_;
+  Block* free_ = nullptr;
+  size_t free_count_ = 0;
+  // Blocks whose last IOBuf ended on another core.
+  std::atomic<Block*> foreign_{nullptr};
+  std::atomic<size_t> outstanding_{0};
+};
+
+}  // namespace ebbrt::virtio

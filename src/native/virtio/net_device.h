@@ -1,0 +1,174 @@
+// NetDevice: the driver of a virtio network device, one pair of queues.
+//
+// Frames come and go without being copied. Received ones are handed to the
+// client as IOBufs on the device's own buffers; sent ones are pieces of the
+// client's memory, which the client keeps until OnTransmitted.
+//
+// Interrupts. Transmitted frames don't interrupt: what the device is done with
+// is reclaimed by the next Transmit or Reclaim. Only a client that waits for
+// room asks for one interrupt (WantTransmitRoom). Received frames interrupt
+// once, then no more until EnableReceiveInterrupts.
+//
+// A device that breaks the rules (see SplitQueue) is reset and never touched
+// again; the client hears of it once (OnFailed) and everything in flight is
+// given back.
+//
+// All members are called on the core that made the device, in events; so are
+// the client's. VirtIO 1.2 §5.1.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/iobuf.h"
+#include "native/virtio/buffer_pool.h"
+#include "native/virtio/net_layout.h"
+#include "native/virtio/split_queue.h"
+#include "native/virtio/transport.h"
+
+namespace ebbrt::virtio {
+
+/// Whether somebody has verified a received frame's transport checksum.
+enum class ReceivedChecksum : bool { kUnverified, kVerified };
+
+class NetDevice {
+ public:
+  using MacAddress = std::array<uint8_t, 6>;
+
+  class Client {
+   public:
+    virtual ~Client() = default;
+    /// A whole Ethernet frame of at most kLargestFrame bytes.
+    virtual void OnFrame(std::unique_ptr<IOBuf> frame,
+                         ReceivedChecksum checksum) = 0;
+    /// The device is done with the pieces of the Transmit with this token.
+    virtual void OnTransmitted(void* token) = 0;
+    /// Frames may have come, and room in the transmit ring. Runs as an event.
+    virtual void OnInterrupt() = 0;
+    /// The device has failed and `why`. Nothing follows but the OnTransmitted
+    /// of what was in flight.
+    virtual void OnFailed(const std::string& why) = 0;
+  };
+
+  /// What a frame's sums and segments are to be, besides its bytes.
+  struct Offload {
+    uint8_t flags = 0;  // kNeedsChecksum
+    uint8_t segmentation = kSegmentNone;
+    uint16_t header_length = 0;
+    uint16_t segment_size = 0;
+    uint16_t checksum_start = 0;
+    uint16_t checksum_offset = 0;
+  };
+
+  struct Counters {
+    uint64_t received_frames = 0;
+    uint64_t received_bytes = 0;
+    uint64_t sent_frames = 0;
+    uint64_t sent_bytes = 0;
+    uint64_t notifications = 0;
+    uint64_t interrupts = 0;
+    uint64_t dropped = 0;  // received, but too long or without memory
+  };
+
+  static constexpr size_t kLargestFrame = 65535;
+  static constexpr uint16_t kLargestRing = 1024;
+
+  /// Negotiates `wanted` features and sets up both queues. `pool` and `client`
+  /// outlive the device. Throws std::runtime_error when the device can't be
+  /// used, std::bad_alloc.
+  NetDevice(std::unique_ptr<Transport> transport, uint64_t wanted,
+            BufferPool& pool, Client& client);
+  ~NetDevice();
+  NetDevice(const NetDevice&) = delete;
+  NetDevice& operator=(const NetDevice&) = delete;
+
+  /// Fills the receive ring and lets the device begin, interrupts on.
+  void Start();
+
+  std::string Name() const { return transport_->Name(); }
+  uint64_t Features() const { return features_; }
+  bool Has(uint64_t feature) const { return (features_ & feature) != 0; }
+  const MacAddress& Mac() const { return mac_; }
+  /// The largest IP packet, 1500 at most.
+  uint16_t Mtu() const { return mtu_; }
+  bool Failed() const { return failed_; }
+  const Counters& Count() const { return counters_; }
+
+  // --- receive ---------------------------------------------------------------
+  /// Hands up to `limit` frames to the client and fills the ring up again.
+  /// Returns how many; fewer than `limit` means that the ring was dry.
+  size_t Receive(size_t limit);
+  bool HasReceived() const { return receive_.HasUsed(); }
+  /// Fills the receive ring. False when memory gave out before it was full: the
+  /// caller tries again later.
+  bool Refill();
+  /// False: frames came meanwhile that won't interrupt; Receive on.
+  [[nodiscard]] bool EnableReceiveInterrupts() {
+    return receive_.EnableInterrupts();
+  }
+  void DisableReceiveInterrupts() { receive_.DisableInterrupts(); }
+
+  // --- transmit --------------------------------------------------------------
+  /// Queues a frame made of `pieces`; the first one begins with
+  /// sizeof(NetHeader) bytes at `header`, which are filled in here. Not seen by
+  /// the device before Kick. False when the ring has no room for it. At most
+  /// kMostPieces.
+  bool Transmit(std::span<const Piece> pieces, NetHeader* header,
+                const Offload& offload, void* token);
+  static constexpr size_t kMostPieces = 20;
+
+  /// Shows the device what was queued, with one notification at most.
+  void Kick();
+  /// Gives back to the client what the device is done with.
+  void Reclaim();
+  /// Asks for an interrupt when there is room again. False: there is now.
+  [[nodiscard]] bool WantTransmitRoom();
+  void DontWantTransmitRoom() { transmit_.DisableInterrupts(); }
+
+  /// The number that the next Transmit gets, counted from 0.
+  uint64_t NextSequence() const { return next_sequence_; }
+  /// The device is done with every Transmit before this number.
+  uint64_t OldestInFlight() const;
+
+ private:
+  static constexpr uint16_t kNone = 0xFFFF;
+
+  struct InFlight {
+    void* token = nullptr;
+    uint64_t sequence = 0;
+    uint16_t previous = kNone;  // a list in the order of Transmit
+    uint16_t next = kNone;
+  };
+
+  void ReadDeviceConfig();
+  bool ReceiveFrame();
+  std::unique_ptr<IOBuf> TakeBuffer(uint16_t id, size_t offset,
+                                    uint32_t written);
+  void Unlink(uint16_t id);
+  void Fail(const std::string& why);
+  void GiveBackAll();
+
+  std::unique_ptr<Transport> transport_;
+  BufferPool& pool_;
+  Client& client_;
+  const uint64_t features_;
+  MacAddress mac_{};
+  uint16_t mtu_;
+  bool failed_ = false;
+
+  SplitQueue receive_;
+  SplitQueue transmit_;
+  std::vector<BufferPool::Block*> receive_blocks_;  // by descriptor
+  std::vector<InFlight> in_flight_;                 // by descriptor
+  uint16_t oldest_ = kNone;
+  uint16_t newest_ = kNone;
+  uint64_t next_sequence_ = 0;
+  Counters counters_;
+};
+
+}  // namespace ebbrt::virtio
