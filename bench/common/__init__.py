@@ -1,0 +1,1 @@
+"""What the benchmarks share: see each module's first line."""

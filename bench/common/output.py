@@ -1,0 +1,95 @@
+"""A benchmark's command line, and its results: printed, and as JSON and CSV."""
+
+import argparse
+import csv
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+
+from common import machine, places
+
+
+@dataclasses.dataclass
+class Table:
+    """Rows of equal shape. Numbers are exact; they are rounded when printed."""
+
+    name: str  # of its file
+    title: str
+    columns: list[str]
+    rows: list[list]
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def text(self) -> str:
+        cells = [self.columns] + [[_show(v) for v in row] for row in self.rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        numeric = [
+            all(not isinstance(row[i], str) for row in self.rows)
+            for i in range(len(self.columns))
+        ]
+        lines = [self.title]
+        for row in cells:
+            padded = [
+                cell.rjust(width) if right else cell.ljust(width)
+                for cell, width, right in zip(row, widths, numeric)
+            ]
+            lines.append("  " + "  ".join(padded).rstrip())
+        return "\n".join(lines + ["  " + note for note in self.notes])
+
+
+def _show(value) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """A parser with the options that all benchmarks have."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        default=places.OUTPUT,
+        metavar="DIRECTORY",
+        help="where the results are written (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="fewer runs: a check, not a result"
+    )
+    return parser
+
+
+def publish(name: str, tables: list[Table], directory: pathlib.Path) -> None:
+    """Prints the tables and writes NAME.json and one CSV file per table."""
+    described = machine.description()
+    directory.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        print(table.text(), end="\n\n")
+        with open(directory / f"{name}-{table.name}.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(table.columns)
+            writer.writerows(table.rows)
+    result = {
+        "benchmark": name,
+        "machine": described,
+        "tables": [dataclasses.asdict(table) for table in tables],
+    }
+    path = directory / f"{name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print("; ".join(f"{key}: {value}" for key, value in described.items()))
+    print(f"results: {path}")
+
+
+def main(run) -> None:
+    """Calls run() and turns an error that has a remedy into a line and status 1."""
+    try:
+        run()
+    except places.Unusable as error:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{error}\n{error.stderr or ''}")

@@ -1,0 +1,328 @@
+// A QEMU plugin that counts the instructions a guest executes, exactly and for
+// each virtual core, and notes the count whenever a core comes to a *mark*: the
+// address of an instruction. What lies between two marks has then cost so many
+// instructions, however loaded the machine is.
+//
+//   -plugin instruction_counter.so,out=FILE[,mark=ADDRESS]...
+//       [,profile=FIRST:LAST][,precise=on]
+//
+// out      the report is written there when QEMU ends
+// mark     an address, decimal or 0x...; may be given many times
+// profile  also count the executions of each run of instructions while the
+//          number of marks passed is at least FIRST and less than LAST (0 is
+//          the start of the machine; LAST may be left out)
+// precise  count instruction by instruction instead of by runs. Only a run
+//          that is left in its middle by a fault makes a difference.
+//
+// A string instruction with a repeat prefix is one instruction, as it is for a
+// processor's own counter; QEMU executes it once per element, which is counted
+// apart under "repeats".
+//
+// The report is lines of words:
+//   core INDEX INSTRUCTIONS REPEATS
+//   mark ADDRESS CORE INSTRUCTIONS REPEATS NANOSECONDS
+//                          before the instruction there is executed, all cores
+//                          together; nanoseconds of the host's monotonic clock
+//   end NANOSECONDS
+//   run ADDRESS LENGTH EXECUTIONS
+#include <time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "qemu_plugin_api.h"
+
+int qemu_plugin_version = 1;
+
+namespace {
+
+/// Written by its core's thread alone; on a cache line of its own.
+struct alignas(64) Core {
+  std::atomic<uint64_t> instructions{0};
+  std::atomic<uint64_t> repeats{0};
+  // The repeated instruction executed last, and the count after it: when
+  // neither has changed since, this is another turn of the same one.
+  uint64_t repeating_at = 0;
+  uint64_t repeating_count = 0;
+};
+
+/// Instructions that are executed one after the other.
+struct Run {
+  uint64_t address;
+  uint64_t length;
+  std::atomic<uint64_t> executions{0};
+};
+
+struct MarkPassed {
+  uint64_t address;
+  unsigned core;
+  uint64_t instructions;
+  uint64_t repeats;
+  uint64_t nanoseconds;
+};
+
+struct Options {
+  std::string out;
+  std::set<uint64_t> marks;
+  bool precise = false;
+  bool profile = false;
+  size_t profile_first = 0;
+  size_t profile_last = SIZE_MAX;
+};
+
+struct Counter {
+  Options options;
+  std::unique_ptr<Core[]> cores;
+  int core_count = 0;
+  std::atomic<bool> profiling{false};
+
+  std::mutex lock;  // guards what follows
+  std::map<std::pair<uint64_t, uint64_t>, std::unique_ptr<Run>> runs;
+  std::vector<MarkPassed> marks_passed;
+};
+
+// Never destroyed: the report is asked for when the process's static objects
+// are gone already, and virtual cores may still be running.
+Counter& counter = *new Counter;
+
+uint64_t Now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return uint64_t{1'000'000'000} * static_cast<uint64_t>(time.tv_sec) +
+         static_cast<uint64_t>(time.tv_nsec);
+}
+
+/// No other thread writes `count`.
+uint64_t Add(std::atomic<uint64_t>& count, uint64_t n) {
+  uint64_t sum = count.load(std::memory_order_relaxed) + n;
+  count.store(sum, std::memory_order_relaxed);
+  return sum;
+}
+
+uint64_t Sum(std::atomic<uint64_t> Core::*count) {
+  uint64_t sum = 0;
+  for (int i = 0; i < counter.core_count; ++i) {
+    sum += (counter.cores[i].*count).load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+// --- while the guest runs ----------------------------------------------------
+
+void CountProfile(Run& run) {
+  if (counter.profiling.load(std::memory_order_relaxed)) {
+    run.executions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void OnRun(unsigned core, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  Add(counter.cores[core].instructions, run.length);
+  CountProfile(run);
+}
+
+void OnRepeated(unsigned index, void* data) {
+  Run& run = *static_cast<Run*>(data);
+  Core& core = counter.cores[index];
+  uint64_t count = core.instructions.load(std::memory_order_relaxed);
+  if (core.repeating_at == run.address && core.repeating_count == count) {
+    Add(core.repeats, 1);
+    return;
+  }
+  core.repeating_at = run.address;
+  core.repeating_count = Add(core.instructions, 1);
+  CountProfile(run);
+}
+
+void OnMark(unsigned core, void* data) {
+  uint64_t now = Now();
+  std::lock_guard guard(counter.lock);
+  counter.marks_passed.push_back({reinterpret_cast<uint64_t>(data), core,
+                                  Sum(&Core::instructions), Sum(&Core::repeats),
+                                  now});
+  counter.profiling =
+      counter.options.profile &&
+      counter.marks_passed.size() >= counter.options.profile_first &&
+      counter.marks_passed.size() < counter.options.profile_last;
+}
+
+// --- while a block is translated ---------------------------------------------
+
+/// Whether these bytes are a string instruction with a repeat prefix (AMD64
+/// Architecture Programmer's Manual 3, §1.2.6).
+bool IsRepeated(const uint8_t* bytes, size_t size) {
+  bool repeat = false;
+  for (size_t i = 0; i < size; ++i) {
+    uint8_t byte = bytes[i];
+    if (byte == 0xF2 || byte == 0xF3) {
+      repeat = true;
+    } else if (byte == 0x66 || byte == 0x67 || (byte & 0xF0) == 0x40 ||
+               byte == 0x26 || byte == 0x2E || byte == 0x36 || byte == 0x3E ||
+               byte == 0x64 || byte == 0x65) {
+      continue;  // operand, address, REX and segment prefixes
+    } else {
+      bool string = (byte >= 0xA4 && byte <= 0xA7) ||
+                    (byte >= 0xAA && byte <= 0xAF) ||
+                    (byte >= 0x6C && byte <= 0x6F);
+      return repeat && string;
+    }
+  }
+  return false;
+}
+
+bool IsRepeated(const qemu_plugin_insn* instruction) {
+  return IsRepeated(
+      static_cast<const uint8_t*>(qemu_plugin_insn_data(instruction)),
+      qemu_plugin_insn_size(instruction));
+}
+
+Run* FindRun(uint64_t address, uint64_t length) {
+  std::lock_guard guard(counter.lock);
+  auto& run = counter.runs[{address, length}];
+  if (run == nullptr) run.reset(new Run{address, length});
+  return run.get();
+}
+
+bool IsMark(const qemu_plugin_insn* instruction) {
+  return counter.options.marks.contains(qemu_plugin_insn_vaddr(instruction));
+}
+
+/// Splits the block into runs, so that each mark and each repeated instruction
+/// begins one.
+void OnTranslation(qemu_plugin_id_t, qemu_plugin_tb* block) {
+  const size_t count = qemu_plugin_tb_n_insns(block);
+  for (size_t begin = 0; begin < count;) {
+    auto* first = qemu_plugin_tb_get_insn(block, begin);
+    uint64_t address = qemu_plugin_insn_vaddr(first);
+    if (IsMark(first)) {
+      qemu_plugin_register_vcpu_insn_exec_cb(first, &OnMark,
+                                             QEMU_PLUGIN_CB_NO_REGS,
+                                             reinterpret_cast<void*>(address));
+    }
+    bool repeated = IsRepeated(first);
+    size_t end = begin + 1;
+    while (!repeated && !counter.options.precise && end < count) {
+      auto* next = qemu_plugin_tb_get_insn(block, end);
+      if (IsMark(next) || IsRepeated(next)) break;
+      ++end;
+    }
+    qemu_plugin_register_vcpu_insn_exec_cb(
+        first, repeated ? &OnRepeated : &OnRun, QEMU_PLUGIN_CB_NO_REGS,
+        FindRun(address, end - begin));
+    begin = end;
+  }
+}
+
+// --- beginning and end -------------------------------------------------------
+
+void WriteReport(qemu_plugin_id_t, void*) {
+  uint64_t now = Now();
+  std::FILE* out = std::fopen(counter.options.out.c_str(), "w");
+  if (out == nullptr) {
+    std::perror(("instruction_counter: " + counter.options.out).c_str());
+    return;
+  }
+  auto number = [](uint64_t n) { return static_cast<unsigned long long>(n); };
+  for (int i = 0; i < counter.core_count; ++i) {
+    std::fprintf(out, "core %d %llu %llu\n", i,
+                 number(counter.cores[i].instructions),
+                 number(counter.cores[i].repeats));
+  }
+  std::lock_guard guard(counter.lock);
+  for (const MarkPassed& mark : counter.marks_passed) {
+    std::fprintf(out, "mark %#llx %u %llu %llu %llu\n", number(mark.address),
+                 mark.core, number(mark.instructions), number(mark.repeats),
+                 number(mark.nanoseconds));
+  }
+  std::fprintf(out, "end %llu\n", number(now));
+  for (const auto& [key, run] : counter.runs) {
+    if (run->executions == 0) continue;
+    std::fprintf(out, "run %#llx %llu %llu\n", number(run->address),
+                 number(run->length), number(run->executions));
+  }
+  if (std::fclose(out) != 0) std::perror("instruction_counter");
+}
+
+/// Takes a decimal or 0x... number off the front of `text`.
+bool TakeNumber(std::string_view& text, uint64_t& number) {
+  std::string copy(text);
+  char* end;
+  number = std::strtoull(copy.c_str(), &end, 0);
+  size_t taken = static_cast<size_t>(end - copy.c_str());
+  text.remove_prefix(taken);
+  return taken > 0;
+}
+
+bool ParseProfile(std::string_view value) {
+  counter.options.profile = true;
+  uint64_t number;
+  if (!TakeNumber(value, number)) return false;
+  counter.options.profile_first = number;
+  if (value.empty() || value[0] != ':') return false;
+  value.remove_prefix(1);
+  if (value.empty()) return true;
+  if (!TakeNumber(value, number)) return false;
+  counter.options.profile_last = number;
+  return value.empty();
+}
+
+bool ParseOption(std::string_view argument) {
+  size_t equals = argument.find('=');
+  if (equals == argument.npos) return false;
+  std::string_view name = argument.substr(0, equals);
+  std::string_view value = argument.substr(equals + 1);
+  if (name == "out") {
+    counter.options.out = value;
+    return true;
+  }
+  if (name == "mark") {
+    uint64_t address;
+    if (!TakeNumber(value, address) || !value.empty()) return false;
+    counter.options.marks.insert(address);
+    return true;
+  }
+  if (name == "profile") return ParseProfile(value);
+  if (name == "precise") {
+    counter.options.precise = value == "on";
+    return value == "on" || value == "off";
+  }
+  return false;
+}
+
+}  // namespace
+
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc,
+                        char** argv) {
+  for (int i = 0; i < argc; ++i) {
+    if (!ParseOption(argv[i])) {
+      std::fprintf(stderr, "instruction_counter: bad argument \"%s\"\n",
+                   argv[i]);
+      return 1;
+    }
+  }
+  if (counter.options.out.empty() || !info->system_emulation) {
+    std::fprintf(stderr,
+                 "instruction_counter: needs out=FILE and a system emulator\n");
+    return 1;
+  }
+  counter.core_count = info->system.max_vcpus;
+  counter.cores =
+      std::make_unique<Core[]>(static_cast<size_t>(counter.core_count));
+  counter.profiling = counter.options.profile &&
+                      counter.options.profile_first == 0 &&
+                      counter.options.profile_last > 0;
+  qemu_plugin_register_vcpu_tb_trans_cb(id, &OnTranslation);
+  qemu_plugin_register_atexit_cb(id, &WriteReport, nullptr);
+  return 0;
+}
