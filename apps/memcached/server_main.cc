@@ -1,0 +1,57 @@
+// The server: an image of a back-end, an image that nobody booted, or a Linux
+// process; the same source.
+//
+//   -p PORT   the TCP port to serve (11211; 0: a free one)
+//   -m MIB    what items may take of memory (no limit)
+#include <array>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "apps/memcached/launch_report.h"
+#include "apps/memcached/options.h"
+#include "apps/memcached/server.h"
+#include "common/network_manager.h"
+#include "common/runtime.h"
+#include "platform/log.h"
+
+namespace ebbrt::memcached {
+namespace {
+
+Endpoint Start() {
+  constexpr std::array<std::string_view, 2> kKnown{"-p", "-m"};
+  Options options(runtime::Arguments(), kKnown);
+  if (options.Word()) {
+    throw UsageError("'" + *options.Word() + "': expected -p PORT or -m MIB");
+  }
+  auto port = options.Number("-p", kDefaultPort, 0, 65535);
+  auto mebibytes = options.Number("-m", 0, 1, 1 << 20);
+  if (mebibytes != 0) store->SetMemoryLimit(mebibytes << 20);
+  network_manager->Up().Get();
+  return server->Listen(static_cast<uint16_t>(port));
+}
+
+/// Tells whoever booted this node; fills the report with `fill`.
+template <typename Fill>
+void TellFrontEnd(Fill fill) {
+  if (!runtime::Boot().front_end) return;
+  launch_report->Call<&LaunchReport::Report>(fill).Get();
+}
+
+void Run() {
+  try {
+    Endpoint served = Start();
+    platform::WriteConsole("memcached: serving at " + served.ToString() + "\n");
+    TellFrontEnd([&](LaunchOutcome::Builder out) { out.setPort(served.port); });
+  } catch (const std::exception& error) {
+    platform::WriteConsole(std::string("memcached: ") + error.what() + "\n");
+    TellFrontEnd(
+        [&](LaunchOutcome::Builder out) { out.setError(error.what()); });
+    runtime::Exit(1);
+  }
+}
+
+}  // namespace
+}  // namespace ebbrt::memcached
+
+void ebbrt::AppMain() { memcached::Run(); }

@@ -1,0 +1,77 @@
+#include "apps/memcached/storable.h"
+
+#include <cstring>
+#include <utility>
+
+namespace ebbrt::memcached {
+namespace {
+
+/// Moves the first `n` bytes to a buffer of their size.
+std::unique_ptr<IOBuf> MoveOut(std::unique_ptr<IOBuf>& chain, size_t n) {
+  auto moved = IOBuf::Create(n);
+  chain->CopyOut({moved->WritableTail(), n});
+  moved->Append(n);
+  DropFront(chain, n);
+  return moved;
+}
+
+bool IsWasteful(size_t length, size_t capacity) {
+  return length * kPinFactor < capacity;
+}
+
+}  // namespace
+
+std::unique_ptr<IOBuf> TakeStorable(std::unique_ptr<IOBuf>& chain, size_t n) {
+  size_t length = 0;
+  size_t capacity = 0;
+  size_t whole = 0;  // elements taken as they are
+  IOBuf* i = chain.get();
+  for (; length + i->Length() <= n; i = i->Next()) {
+    length += i->Length();
+    capacity += i->Capacity();
+    ++whole;
+    if (length == n) break;
+  }
+  size_t cut = n - length;  // bytes of `i`, the element behind them
+  if (cut > 0) capacity += i->Capacity();
+  if (IsWasteful(n, capacity)) return MoveOut(chain, n);
+
+  // The one step that can fail comes first.
+  auto part = cut > 0 ? i->CloneOne() : nullptr;
+  if (part != nullptr) {
+    part->TrimEnd(part->Length() - cut);
+    i->Advance(cut);
+  }
+  std::unique_ptr<IOBuf> taken;
+  for (; whole > 0; --whole) {
+    auto rest = chain->Pop();
+    taken = JoinChains(std::move(taken), std::move(chain));
+    chain = std::move(rest);
+  }
+  return JoinChains(std::move(taken), std::move(part));
+}
+
+void DropFront(std::unique_ptr<IOBuf>& chain, size_t n) {
+  while (chain != nullptr && chain->Length() <= n) {
+    n -= chain->Length();
+    chain = chain->Pop();
+  }
+  if (chain != nullptr) chain->Advance(n);
+}
+
+void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more) {
+  while (more != nullptr) {
+    auto rest = more->Pop();
+    IOBuf* last = chain != nullptr ? chain->Prev() : nullptr;
+    if (last != nullptr && IsWasteful(more->Length(), more->Capacity()) &&
+        !last->IsShared() && last->Tailroom() >= more->Length()) {
+      std::memcpy(last->WritableTail(), more->Data(), more->Length());
+      last->Append(more->Length());
+    } else {
+      chain = JoinChains(std::move(chain), std::move(more));
+    }
+    more = std::move(rest);
+  }
+}
+
+}  // namespace ebbrt::memcached

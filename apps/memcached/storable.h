@@ -1,0 +1,33 @@
+// What becomes of received bytes that stay: kept in the buffer in which they
+// came, or moved to one of their size.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "common/iobuf.h"
+
+namespace ebbrt::memcached {
+
+/// Bytes stay in their buffers if they fill at least 1/kPinFactor of them, so
+/// that the memory stored values hold is at most kPinFactor times their length.
+/// Below that they are moved: a 64-byte value would pin a receive buffer of 2
+/// KiB natively, of 64 KiB on Linux.
+inline constexpr size_t kPinFactor = 2;
+
+/// Takes the first `n` bytes off `chain` (null when nothing is left) to be kept
+/// for long. n <= chain->ChainLength(). Throws std::bad_alloc; `chain` is then
+/// as it was. If the first element of `chain` holds the first k <= n bytes,
+/// then so does that of the result.
+std::unique_ptr<IOBuf> TakeStorable(std::unique_ptr<IOBuf>& chain, size_t n);
+
+/// Takes the first `n` <= chain->ChainLength() bytes off `chain` and drops
+/// them, and empty elements that follow. Does not throw.
+void DropFront(std::unique_ptr<IOBuf>& chain, size_t n);
+
+/// Adds what came to what waits for the rest of its request. A peer that sends
+/// byte by byte would fill memory with nearly empty receive buffers, so small
+/// pieces are moved into the free room of the last one. Either may be null.
+void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more);
+
+}  // namespace ebbrt::memcached

@@ -1,0 +1,380 @@
+#!/usr/bin/python3
+"""The memcached server, hosted and as an image, against clients: one of ours and
+libmemcached's tools.
+
+EBBRT_LONG=1 runs the load for 30 seconds instead of three.
+"""
+
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+import binary_client as binary
+from binary_client import Client, request, store
+from harness import HOSTED, NATIVE, Namespace, require
+
+LOAD_SECONDS = 30 if os.environ.get("EBBRT_LONG") == "1" else 3
+PORT = 11211
+
+# memccapable's tests of what this version serves.
+CAPABLE_TESTS = (
+    "binary noop",
+    "binary quit",
+    "binary quitq",
+    "binary set",
+    "binary setq",
+    "binary add",
+    "binary addq",
+    "binary replace",
+    "binary replaceq",
+    "binary delete",
+    "binary deleteq",
+    "binary get",
+    "binary getq",
+    "binary getk",
+    "binary getkq",
+    "binary version",
+)
+
+
+class Serving:
+    """The cases; subclasses say how the server is started."""
+
+    namespace: Namespace
+    address: tuple
+
+    @classmethod
+    def start(cls, words: list, name: str) -> None:
+        """Starts a server in a namespace and waits until it says where it is."""
+        cls.namespace = cls.enterClassContext(Namespace(name))
+        cls.server = cls.namespace.start(words, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT)
+        cls.output = b""
+        cls.addClassCleanup(cls.server.stdout.close)
+        cls.addClassCleanup(cls.server.wait)
+        cls.addClassCleanup(cls.server.kill)
+        cls.address = cls.wait_for_line(rb"^memcached: serving at ([\d.]+):(\d+)$")
+
+    @classmethod
+    def wait_for_line(cls, pattern: bytes, seconds: float = 30) -> tuple:
+        deadline = time.monotonic() + seconds
+        while True:
+            found = re.search(pattern, cls.output, re.MULTILINE)
+            if found:
+                return found[1].decode(), int(found[2])
+            left = max(0, deadline - time.monotonic())
+            ready, _, _ = select.select([cls.server.stdout], [], [], left)
+            data = os.read(cls.server.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                raise AssertionError(f"the server does not serve: {cls.output!r}")
+            cls.output += data
+
+    def client(self, **options) -> Client:
+        return self.enterContext(Client(self.namespace.name, self.address, **options))
+
+    def tearDown(self) -> None:
+        self.assertIsNone(self.server.poll(), "the server has died")
+
+    # --- one request after the other ------------------------------------------
+
+    def test_set_get_delete_echo_opaque_cas_and_flags(self) -> None:
+        client = self.client()
+        put = client.ask(store(binary.SET, b"k", b"value", 0xDEADBEEF, opaque=77))
+        self.assertEqual((put.status, put.opaque), (binary.OK, 77))
+        self.assertNotEqual(put.cas, 0)
+        got = client.ask(request(binary.GETK, b"k", opaque=78))
+        self.assertEqual((got.key, got.value), (b"k", b"value"))
+        self.assertEqual((got.flags, got.cas, got.opaque), (0xDEADBEEF, put.cas, 78))
+        late = client.ask(store(binary.SET, b"k", b"2", cas=put.cas + 1000))
+        self.assertEqual((late.status, late.value),
+                         (binary.EXISTS, b"Data exists for key."))
+        self.assertEqual(client.ask(request(binary.DELETE, b"k")).status, binary.OK)
+        gone = client.ask(request(binary.GET, b"k"))
+        self.assertEqual((gone.status, gone.value), (binary.NOT_FOUND, b"Not found"))
+
+    def test_version_and_noop(self) -> None:
+        client = self.client()
+        version = client.ask(request(binary.VERSION))
+        self.assertRegex(version.value.decode(), r"^\d+\.\d+\.\d+")
+        self.assertEqual(client.ask(request(binary.NOOP, opaque=5)).opaque, 5)
+
+    def test_quit_is_answered_and_ends(self) -> None:
+        client = self.client()
+        self.assertEqual(client.ask(request(binary.QUIT)).opcode, binary.QUIT)
+        self.assertTrue(client.is_closed())
+        quiet = self.client()
+        quiet.send(request(binary.QUITQ))
+        self.assertTrue(quiet.is_closed())
+
+    def test_expiry(self) -> None:
+        client = self.client()
+        client.ask(store(binary.SET, b"relative", b"1", expiration=2))
+        client.ask(store(binary.SET, b"past", b"1", expiration=40 * 86400))
+        client.ask(store(binary.SET, b"future", b"1",
+                         expiration=int(time.time()) + 3600))
+        client.ask(store(binary.SET, b"never", b"1"))
+        gets = {key: client.ask(request(binary.GET, key)).status
+                for key in (b"relative", b"past", b"future", b"never")}
+        self.assertEqual(list(gets.values()),
+                         [binary.OK, binary.NOT_FOUND, binary.OK, binary.OK])
+        time.sleep(2.5)
+        self.assertEqual(client.ask(request(binary.GET, b"relative")).status,
+                         binary.NOT_FOUND)
+        self.assertEqual(client.ask(request(binary.GET, b"never")).status, binary.OK)
+
+    def test_values_of_all_sizes(self) -> None:
+        client = self.client()
+        for size in (0, 1, 511, 512, 513, 1400, 1460, 4096, 65536, 1 << 20):
+            value = os.urandom(size)
+            self.assertEqual(client.ask(store(binary.SET, b"sized", value)).status,
+                             binary.OK, size)
+            for _ in range(2):
+                got = client.ask(request(binary.GET, b"sized"))
+                self.assertEqual(got.status, binary.OK, size)
+                self.assertTrue(got.value == value, f"{size} bytes came back wrong")
+
+    # --- streams --------------------------------------------------------------
+
+    def test_pipelined_requests_are_answered_in_order(self) -> None:
+        client = self.client()
+        count = 2000
+        client.send(b"".join(
+            store(binary.SET, b"p%d" % i, b"value %d" % i, opaque=i)
+            + request(binary.GET, b"p%d" % i, opaque=i) for i in range(count)))
+        for i in range(count):
+            self.assertEqual(client.answer().opaque, i)
+            got = client.answer()
+            self.assertEqual((got.opaque, got.value), (i, b"value %d" % i))
+
+    def test_requests_byte_by_byte(self) -> None:
+        client = self.client()
+        stream = (store(binary.SET, b"slow", b"a value", 3)
+                  + request(binary.GET, b"slow") + request(binary.NOOP))
+        for i in range(len(stream)):
+            client.send(stream[i : i + 1])
+            if i % 8 == 0:
+                time.sleep(0.002)
+        self.assertEqual(client.answer().status, binary.OK)
+        self.assertEqual(client.answer().value, b"a value")
+        self.assertEqual(client.answer().opcode, binary.NOOP)
+
+    def test_quiet_misses_and_hits(self) -> None:
+        client = self.client()
+        client.send(store(binary.SETQ, b"q1", b"one")
+                    + request(binary.GETQ, b"missing") + request(binary.GETQ, b"q1")
+                    + request(binary.GETKQ, b"missing") + request(binary.GETKQ, b"q1")
+                    + request(binary.DELETEQ, b"q1") + request(binary.NOOP))
+        first, second, last = (client.answer() for _ in range(3))
+        self.assertEqual((first.opcode, first.value), (binary.GETQ, b"one"))
+        self.assertEqual((second.opcode, second.key), (binary.GETKQ, b"q1"))
+        self.assertEqual(last.opcode, binary.NOOP)
+
+    def test_unknown_opcodes_do_not_end_the_connection(self) -> None:
+        client = self.client()
+        for opcode in (0x55, 0xFE, 0x24):
+            unknown = client.ask(request(opcode, b"key", b"x" * 5000, opaque=3))
+            self.assertEqual((unknown.status, unknown.opaque, unknown.value),
+                             (binary.UNKNOWN_COMMAND, 3, b"Unknown command"))
+        self.assertEqual(client.ask(request(binary.NOOP)).status, binary.OK)
+
+    # --- bad input ------------------------------------------------------------
+
+    def test_a_too_large_value_is_swallowed(self) -> None:
+        client = self.client()
+        client.ask(store(binary.SET, b"big", b"old"))
+        client.send(store(binary.SET, b"big", bytes((1 << 20) + 1))
+                    + request(binary.NOOP))
+        refused = client.answer()
+        self.assertEqual((refused.status, refused.value),
+                         (binary.TOO_LARGE, b"Too large."))
+        self.assertEqual(client.answer().opcode, binary.NOOP)
+        self.assertEqual(client.ask(request(binary.GET, b"big")).status,
+                         binary.NOT_FOUND)
+
+    def test_bad_magic_closes(self) -> None:
+        client = self.client()
+        client.send(b"get key\r\n" + bytes(20))
+        self.assertTrue(client.is_closed())
+
+    def test_contradicting_lengths_are_answered_and_close(self) -> None:
+        client = self.client()
+        wrong = binary.HEADER.pack(0x80, binary.GET, 10, 0, 0, 0, 5, 9, 0)
+        self.assertEqual(client.ask(wrong).status, binary.UNKNOWN_COMMAND)
+        self.assertTrue(client.is_closed())
+        long = self.client()
+        self.assertEqual(long.ask(request(binary.GET, b"k" * 251)).status,
+                         binary.INVALID)
+        self.assertTrue(long.is_closed())
+
+    def test_a_truncated_body_then_close(self) -> None:
+        for cut in (1, 23, 24, 30, 40, 5000):
+            self.client().send(store(binary.SET, b"cut", bytes(9000))[:cut])
+        for client in [self.client() for _ in range(5)]:
+            client.send(store(binary.SET, b"cut", bytes(9000))[:100])
+            client.socket.close()
+        check = self.client()
+        self.assertEqual(check.ask(request(binary.GET, b"cut")).status,
+                         binary.NOT_FOUND)
+
+    def test_a_client_that_never_reads_does_not_stop_the_others(self) -> None:
+        deaf = self.client(timeout=3)
+        deaf.ask(store(binary.SET, b"wide", bytes(1 << 20)))
+        # More than the kernels' buffers on the way hold.
+        with self.assertRaises(TimeoutError, msg="the server reads on without bound"):
+            for _ in range(64):
+                deaf.send(request(binary.GET, b"wide") * 36000)
+        other = self.client()
+        self.assertEqual(other.ask(request(binary.NOOP)).status, binary.OK)
+
+    def test_a_slow_reader_gets_everything(self) -> None:
+        client = self.client(timeout=60)
+        value = os.urandom(300_000)
+        client.ask(store(binary.SET, b"slow reader", value))
+        count = 40
+        client.send(b"".join(request(binary.GET, b"slow reader", opaque=i)
+                             for i in range(count)))
+        time.sleep(0.5)
+        for i in range(count):
+            got = client.answer()
+            self.assertEqual(got.opaque, i)
+            self.assertTrue(got.value == value)
+
+    # --- many -----------------------------------------------------------------
+
+    def test_reconnects(self) -> None:
+        for i in range(200):
+            with Client(self.namespace.name, self.address) as client:
+                self.assertEqual(client.ask(request(binary.NOOP, opaque=i)).opaque, i)
+
+    def test_clients_at_once(self) -> None:
+        failures = []
+
+        def work(number: int) -> None:
+            try:
+                with Client(self.namespace.name, self.address) as client:
+                    for i in range(50):
+                        value = os.urandom(100 + 37 * i)
+                        key = b"c%d" % number
+                        client.ask(store(binary.SET, key, value))
+                        got = client.ask(request(binary.GET, key))
+                        assert got.value == value, "another's value"
+            except Exception as error:  # reported by the main thread
+                failures.append(f"client {number}: {error!r}")
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    # --- stock clients --------------------------------------------------------
+
+    def test_memccapable(self) -> None:
+        if shutil.which("memccapable") is None:
+            self.skipTest("needs memccapable, of Debian's libmemcached-tools")
+        for name in CAPABLE_TESTS:
+            with self.subTest(name):
+                result = self.namespace.run(
+                    ["memccapable", "-h", self.address[0], "-p", self.address[1],
+                     "-b", "-T", name], capture_output=True, text=True)
+                said = result.stdout + result.stderr
+                self.assertEqual(result.returncode, 0, said)
+                self.assertIn("[pass]", said)
+
+    def test_memcaslap_with_64_connections(self) -> None:
+        if shutil.which("memcaslap") is None:
+            self.skipTest("needs memcaslap, of Debian's libmemcached-tools")
+        result = self.namespace.run(
+            ["memcaslap", "-s", "%s:%d" % self.address, "-B", "-T", "1", "-c", "64",
+             "-t", f"{LOAD_SECONDS}s", "-v", "0.1"],
+            capture_output=True, text=True, timeout=LOAD_SECONDS + 60)
+        said = result.stdout + result.stderr
+        self.assertEqual(result.returncode, 0, said)
+        print(*re.findall(r"^Run time:.*", said, re.MULTILINE))
+        for counter in ("get_misses", "verify_misses", "verify_failed"):
+            self.assertRegex(said, rf"(?m)^{counter}: 0$", counter)
+            said = said.replace(counter, "")
+        self.assertNotRegex(said, r"(?i)error|fail|timeout|reset|broken")
+        self.assertGreater(int(re.search(r"(?m)^cmd_get: (\d+)", said)[1]), 0)
+
+
+class HostedTest(Serving, unittest.TestCase):
+    """The Linux process, on the loopback of a namespace."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        program = require(HOSTED / "apps" / "memcached" / "memcached_hosted")
+        cls.start([program, "-p", PORT], "memcached-hosted")
+
+
+class ImageTest(Serving, unittest.TestCase):
+    """The image in a virtual machine that the front-end has asked for."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        program = require(HOSTED / "apps" / "memcached" / "memcached_frontend")
+        image = require(NATIVE / "apps" / "memcached" / "memcached.elf")
+        cls.start([program, image, "-p", PORT], "memcached-image")
+
+
+class FrontEndTest(unittest.TestCase):
+    """The front-end's life and what it leaves behind."""
+
+    def setUp(self) -> None:
+        self.program = require(HOSTED / "apps" / "memcached" / "memcached_frontend")
+        self.image = require(NATIVE / "apps" / "memcached" / "memcached.elf")
+        self.namespace = self.enterContext(Namespace("memcached-front"))
+
+    def start(self, *arguments) -> subprocess.Popen:
+        process = self.namespace.start([self.program, self.image, *arguments],
+                                       stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_one_line_and_nothing_left_after_interrupt(self) -> None:
+        process = self.start("-m", 64)
+        self.assertRegex(process.stdout.readline(),
+                         r"^memcached: serving at [\d.]+:11211\n$")
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=10)
+        self.assertEqual((stdout, process.returncode), ("", 130))
+        self.namespace.assert_clean(self)
+
+    def test_the_machine_s_end_is_told(self) -> None:
+        process = self.start("-m", 64)
+        process.stdout.readline()
+        machines = subprocess.run(["pgrep", "-f", "qemu.*memcached"],
+                                  capture_output=True, text=True).stdout.split()
+        for machine in self.namespace.inhabitants() & set(map(int, machines)):
+            os.kill(machine, signal.SIGKILL)
+        _, stderr = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 1, stderr)
+        self.assertIn("the machine has ended", stderr)
+        self.namespace.assert_clean(self)
+
+    def test_errors_name_the_thing(self) -> None:
+        for words, expected in (
+                (["/nonexistent/memcached.elf"], "/nonexistent/memcached.elf"),
+                ([self.image, "-p", "70000"], "70000"),
+                ([self.image, "-m", "lots"], "lots"),
+                ([self.image, "--machine", "vax"], "vax"),
+                ([self.image, "--frobnicate", "1"], "--frobnicate"),
+        ):
+            result = self.namespace.run([self.program, *words], capture_output=True,
+                                        text=True)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(expected, result.stderr)
+            self.assertEqual(result.stdout, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
