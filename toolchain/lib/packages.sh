@@ -98,12 +98,14 @@ fetch_source() {
     apt-get "${options[@]}" update || true
     (cd "$downloads.part" &&
       apt-get "${options[@]}" source --download-only --only-source "$package")
-    mv -f "$downloads.part"/* "$downloads/"
+    # The .dsc last: where it is, the download is complete.
+    find "$downloads.part" -type f ! -name '*.dsc' -exec mv -t "$downloads" {} +
+    mv "$downloads.part"/*.dsc "$downloads/"
     rm -rf "$downloads.part"
     dsc=$(find_dsc)
     [ -n "$dsc" ] || { echo "the source package $package is not $pinned"; return 1; }
   fi
   rm -rf "$target"
   mkdir -p "$(dirname "$target")"
-  dpkg-source --no-check -x "$dsc" "$target"
+  dpkg-source -x "$dsc" "$target"
 }

@@ -25,7 +25,7 @@ compute_keys() {
     local step_needs=() step_inputs=() step_packages=()
     . "$TOOLCHAIN_DIR/steps/$step.sh"
     STEP_NEEDS[$step]="${step_needs[*]-}"
-    material=$(hash_inputs "steps/$step.sh" "${step_inputs[@]}")
+    material=$(hash_inputs lib/run_step.sh "steps/$step.sh" "${step_inputs[@]}")
     for package in "${step_packages[@]}"; do
       material+=" $package=$(version_of "$package")"
     done
@@ -75,10 +75,16 @@ run_step() {
   for need in $(closure "$step"); do
     stage "$(step_dir "$need")/out" "$dir/sysroot"
   done
-  local status=0
-  # A child shell of its own, because `set -e` is off inside a condition.
-  STEP="$step" STEP_DIR="$dir" bash "$TOOLCHAIN_DIR/lib/run_step.sh" \
-    >"$dir/log" 2>&1 </dev/null || status=$?
+  local status=0 child
+  # A shell of its own, because `set -e` is off inside a condition, and a process
+  # group of its own, so that an interruption ends all of it. It keeps the lock.
+  STEP="$step" STEP_DIR="$dir" setsid bash "$TOOLCHAIN_DIR/lib/run_step.sh" \
+    >"$dir/log" 2>&1 </dev/null &
+  child=$!
+  trap 'kill -TERM -- "-$child" 2>/dev/null
+    die "interrupted in step $step; the next build resumes there"' INT TERM HUP
+  wait "$child" || status=$?
+  trap - INT TERM HUP
   ((status == 0)) ||
     die "step $step failed after $((SECONDS - started)) s (status $status); log: $dir/log"
   rm -rf "$dir/work" "$dir/sysroot"

@@ -59,9 +59,6 @@ typedef struct ebbrt_gthread_control *ebbrt_gthread_t;
 #define EBBRT_GTHREAD_COND_INIT {0, 0, 0, 0}
 #define EBBRT_GTHREAD_ONCE_INIT {0, 0, 0, 0}
 
-/* Nonzero once more than one context or core may run. */
-int ebbrt_gthread_active_p(void);
-
 /* Runs `function` exactly once per object; a concurrent caller returns after it
  * has ended. `function` may throw: the object is then as if never used, one of
  * the contexts that wait tries next, and the exception goes to the caller. */

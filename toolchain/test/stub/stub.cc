@@ -81,7 +81,6 @@ void* realloc(void* memory, size_t size) {
 }
 
 // Threads: the one context there is. A thread runs inside its creation.
-int ebbrt_gthread_active_p() { return 1; }
 int ebbrt_gthread_once(ebbrt_gthread_once_t* once, void (*function)()) {
   if (once->state) return 0;
   function();
