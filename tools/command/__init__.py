@@ -1,0 +1,1 @@
+"""The command of EbbRT: sets up what is missing, builds, runs, tests."""

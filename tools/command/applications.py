@@ -1,0 +1,96 @@
+"""`ebbrt run`: the applications and how their front-ends are started."""
+
+import dataclasses
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from . import builds, packages, paths
+from .problems import Problem, UsageProblem
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """An application: its front-end, its image, and what its words mean."""
+
+    name: str
+    about: str
+    usage: str
+    front_end: str  # target and path below build/hosted
+    image: str  # target and path below build/native
+    # The front-end's arguments from the image's path and the user's words.
+    arguments: Callable[[pathlib.Path, list[str]], list[str]]
+
+    def front_end_path(self) -> pathlib.Path:
+        return builds.TREES["hosted"].path / "apps" / self.name / self.front_end
+
+    def image_path(self) -> pathlib.Path:
+        return builds.TREES["native"].path / "apps" / self.name / f"{self.image}.elf"
+
+
+def _hello(image: pathlib.Path, words: list[str]) -> list[str]:
+    if len(words) > 1 or not all(word.isdecimal() for word in words):
+        raise UsageProblem("usage: ebbrt run hello [N]   (N: how many back-ends)")
+    return [str(image), *(words or ["1"])]
+
+
+APPLICATIONS = {
+    application.name: application
+    for application in (
+        Application(
+            "hello",
+            "N back-ends each say hello to the front-end",
+            "hello [N]",
+            "hello_frontend",
+            "hello",
+            _hello,
+        ),
+        Application(
+            "memcached",
+            "a memcached server on a machine of its own, until Ctrl-C",
+            "memcached [-p PORT] [-m MIB] [--cores N] [--machine microvm|pc|q35]",
+            "memcached_frontend",
+            "memcached",
+            lambda image, words: [str(image), *words],
+        ),
+    )
+}
+
+
+def find(name: str) -> Application:
+    """The application of that name. Raises UsageProblem with the valid ones."""
+    if name not in APPLICATIONS:
+        raise UsageProblem(
+            f"there is no application '{name}'; there are: {', '.join(APPLICATIONS)}"
+        )
+    return APPLICATIONS[name]
+
+
+def prepare(application: Application) -> None:
+    """Builds what the application needs to run."""
+    packages.require("build", "run")
+    hosted = [application.front_end, "iaasd", "iaasctl"]
+    builds.build(builds.TREES["hosted"], hosted)
+    builds.build(builds.TREES["native"], [application.image])
+
+
+def start(application: Application, words: Sequence[str], build: bool) -> NoReturn:
+    """Becomes the application's front-end: signals and the exit code are its own.
+
+    The front-end starts a daemon if none runs, and everything that was made for
+    it goes when it does.
+    """
+    arguments = application.arguments(
+        application.image_path(), [word for word in words if word != "--"]
+    )
+    if build:
+        prepare(application)
+    program = application.front_end_path()
+    for path in (program, application.image_path()):
+        if not path.exists():
+            raise Problem(f"{paths.shown(path)} is not there; run: ebbrt build")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(program, [str(program), *arguments])

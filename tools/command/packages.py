@@ -1,0 +1,100 @@
+"""The Debian packages that EbbRT needs: the one list of them.
+
+The toolchain's own are in toolchain/lib/packages.sh, and installed by its build.
+"""
+
+import os
+import shutil
+import subprocess
+
+from . import paths, process, progress
+from .problems import Problem
+
+# What each part of the work needs.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "build": (
+        "g++",
+        "cmake",
+        "ninja-build",
+        "ccache",
+        "libboost-dev",
+        "libboost-context-dev",
+        "capnproto",
+        "libcapnp-dev",
+        "googletest",
+    ),
+    "run": ("qemu-system-x86", "iproute2"),
+    "test": ("libmemcached-tools",),
+    "fuzz": ("clang-16", "libclang-rt-16-dev"),
+    "bench": (
+        "libmemcached-tools",
+        "memcached",
+        "busybox-static",
+        "cpio",
+    ),
+}
+
+INSTALL_TIMEOUT = 1800.0
+
+
+def missing(*groups: str) -> list[str]:
+    """The packages of the groups that are not installed, in order."""
+    wanted = [name for group in groups for name in GROUPS[group]]
+    if not shutil.which("dpkg-query"):
+        return wanted
+    listed = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    installed = {
+        words[0]
+        for words in map(str.split, listed.stdout.splitlines())
+        if words[1:] == ["installed"]
+    }
+    return [name for name in dict.fromkeys(wanted) if name not in installed]
+
+
+def remedy(names: list[str]) -> str:
+    """The command that installs the packages."""
+    sudo = "" if os.geteuid() == 0 else "as root: "
+    return f"{sudo}apt-get install --no-install-recommends {' '.join(names)}"
+
+
+def require(*groups: str) -> None:
+    """Installs what is missing of the groups. Raises Problem, which names the
+    packages, when that can't be done."""
+    names = missing(*groups)
+    if not names:
+        return
+    if not shutil.which("apt-get"):
+        raise Problem(f"missing packages, and no apt-get here: {' '.join(names)}")
+    if os.geteuid() != 0:
+        raise Problem(f"missing packages; {remedy(names)}")
+    step = progress.Step(f"install {' '.join(names)}")
+    progress.say(step.name)
+    _install(names, step)
+    step.end("done")
+
+
+def _install(names: list[str], step: progress.Step) -> None:
+    paths.LOGS.mkdir(parents=True, exist_ok=True)
+    log = paths.LOGS / "packages.log"
+    options = ["-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
+    install = ["apt-get", "install", *options, *names]
+    # The package lists are only fetched anew when the ones here don't do.
+    for words in (install, ["apt-get", "update"], install):
+        result = process.run(
+            words,
+            timeout=INSTALL_TIMEOUT,
+            log=log,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
+            on_line=lambda line: step.state(line[:60]),
+        )
+        if result.code == 0 and words is install:
+            return
+    raise Problem(
+        f"apt-get could not install {' '.join(names)}:\n{result.tail(5)}\n"
+        f"(log: {paths.shown(log)})"
+    )

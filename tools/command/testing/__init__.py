@@ -1,0 +1,1 @@
+"""`ebbrt test`: every kind of test of the project behind one command."""

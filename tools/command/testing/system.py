@@ -1,0 +1,104 @@
+"""Steps that run tests/system/test_*.py, each file in a process of its own."""
+
+import ast
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+from .. import builds, packages, paths, process
+from .counts import Counts
+from .steps import Options, Step, show_failure
+
+DIRECTORY = paths.ROOT / "tests" / "system"
+CHILD = pathlib.Path(__file__).with_name("unittest_child.py")
+TIMEOUT = 600.0
+
+
+def files() -> list[pathlib.Path]:
+    """The files of tests."""
+    return sorted(DIRECTORY.rglob("test_*.py"))
+
+
+def names(file: pathlib.Path) -> list[str]:
+    """The tests of a file, read off its text: nothing of it is run."""
+    found = []
+    for node in ast.parse(file.read_text(), str(file)).body:
+        if isinstance(node, ast.ClassDef):
+            found += [
+                f"{file.stem}.{node.name}.{member.name}"
+                for member in node.body
+                if isinstance(member, ast.FunctionDef) and member.name.startswith("test")
+            ]
+    return found
+
+
+def read_report(report: pathlib.Path) -> Counts | None:
+    """What unittest_child.py has written; None if it didn't get that far."""
+    try:
+        told = json.loads(report.read_text())
+    except (OSError, ValueError):
+        return None
+    return Counts(
+        passed=len(told["passed"]),
+        failed=len(told["failed"]),
+        skipped=len(told["skipped"]),
+        reasons=[f"{name}: {reason}" for name, reason in told["skipped"]],
+        failures=list(told["failed"]),
+    )
+
+
+def run_file(file: pathlib.Path, filters: tuple[str, ...] = ()) -> Counts:
+    """Runs the tests of a file."""
+    log = paths.LOGS / f"{file.stem}.log"
+    log.unlink(missing_ok=True)
+    environment = {
+        **os.environ,
+        "EBBRT_BUILD": str(paths.BUILD),
+        "PYTHONPATH": str(DIRECTORY),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with tempfile.TemporaryDirectory(prefix="ebbrt-test-") as temporary:
+        report = pathlib.Path(temporary) / "report.json"
+        result = process.run(
+            [sys.executable, CHILD, report, file, *filters],
+            timeout=TIMEOUT,
+            log=log,
+            cwd=paths.ROOT,
+            env=environment,
+        )
+        counts = read_report(report) if result.code is not None else None
+    if counts is None:
+        counts = Counts(failed=1, failures=[f"{file.stem} {result.ending()}"])
+    elif result.code != 0 and counts.failed == 0:
+        counts.failed = 1
+        counts.failures.append(f"{file.stem} {result.ending()}")
+    if counts.failed:
+        show_failure(
+            f"{file.stem} {result.ending()}", result.tail(60), paths.shown(log)
+        )
+    return counts
+
+
+def step(file: pathlib.Path) -> Step:
+    """The step of a file."""
+
+    def build() -> None:
+        packages.require("run", "test")
+        builds.build(builds.TREES["hosted"])
+        builds.build(builds.TREES["native"])
+
+    return Step(
+        kind="system",
+        name=f"system, {file.stem.removeprefix('test_')}",
+        build=build,
+        run=lambda options: run_file(file, options.filters),
+        names=lambda: names(file),
+    )
+
+
+def steps() -> list[Step]:
+    """One step per file."""
+    return [step(file) for file in files()]
