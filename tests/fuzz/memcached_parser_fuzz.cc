@@ -2,8 +2,7 @@
 // store. The input's first byte says how the rest is cut into pieces; however
 // they are cut, the answers must be the same.
 //
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined ... (see
-//   tests/fuzz/CMakeLists.txt)
+// Built by tests/fuzz/CMakeLists.txt.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
