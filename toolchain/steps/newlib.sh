@@ -20,6 +20,7 @@ step_run() {
     --enable-newlib-mb --enable-newlib-io-long-long \
     --enable-newlib-io-c99-formats --enable-newlib-io-long-double \
     --enable-newlib-io-pos-args \
+    CC=gcc-12 CXX=g++-12 \
     CC_FOR_TARGET=$TRIPLET-gcc AR_FOR_TARGET=$TRIPLET-ar \
     RANLIB_FOR_TARGET=$TRIPLET-ranlib AS_FOR_TARGET=$TRIPLET-as \
     CFLAGS_FOR_TARGET="$(echo $cflags)"
