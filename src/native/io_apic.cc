@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/spin_lock.h"
+#include "native/cpu.h"
 #include "native/fixed_list.h"
 #include "native/paging.h"
 
@@ -19,6 +20,10 @@ constexpr uint32_t kActiveLow = 1 << 13;
 constexpr uint32_t kLevelTriggered = 1 << 15;
 constexpr uint32_t kMasked = 1 << 16;
 constexpr unsigned kDestinationShift = 24;
+
+/// The interrupt mask registers of the PC's 8259s.
+constexpr uint16_t kPicMasterMask = 0x21;
+constexpr uint16_t kPicSlaveMask = 0xA1;
 
 /// Two windows: which register, and its value.
 struct Windows {
@@ -63,6 +68,10 @@ uint32_t RedirectionOf(const IoApic& apic, InterruptLine line) {
 }  // namespace
 
 void IoApicInit() {
+  // The two 8259s, where there are any: firmware leaves them delivering at
+  // vectors that are the processor's own exceptions.
+  cpu::Out8(kPicMasterMask, 0xFF);
+  cpu::Out8(kPicSlaveMask, 0xFF);
   for (const IoApicInfo& info : Platform().io_apics) {
     IoApic apic{static_cast<Windows*>(MapDevice(info.address, kRegistersSize)),
                 info.gsi_base, 0};
