@@ -1,0 +1,146 @@
+// The image that the network's system tests talk to (test_network.py).
+//
+//   port  7  echo; stops reading while more than kMostQueued bytes wait
+//   port  9  counts until the peer's end of stream, answers with the number
+//   port 19  reads a line with a number, sends that many bytes, closes
+//   port 20  "exit" ends the node
+//
+// With an argument A.B.C.D:PORT it also connects there and echoes; what becomes
+// of the attempt is said on the console.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/network_manager.h"
+#include "common/runtime.h"
+#include "platform/log.h"
+
+namespace ebbrt {
+namespace {
+
+constexpr size_t kMostQueued = 4 * 1024 * 1024;
+constexpr size_t kPiece = 16 * 1024;
+
+void Say(const std::string& line) { platform::WriteConsole(line + "\n"); }
+
+/// A handler that owns its connection and goes with it.
+class Service : public TcpConnection::Handler {
+ public:
+  explicit Service(std::unique_ptr<TcpConnection> connection)
+      : connection_(std::move(connection)) {
+    connection_->SetHandler(this);
+  }
+  void OnClosed(std::error_code) override { delete this; }
+
+ protected:
+  std::unique_ptr<TcpConnection> connection_;
+};
+
+class Echo : public Service {
+ public:
+  using Service::Service;
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    connection_->Send(std::move(data));
+    if (connection_->QueuedBytes() > kMostQueued) connection_->PauseReceive();
+  }
+  void OnDrained() override { connection_->ResumeReceive(); }
+};
+
+class Count : public Service {
+ public:
+  using Service::Service;
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    bytes_ += data->ChainLength();
+  }
+  void OnClosed(std::error_code error) override {
+    // The answer is still sent although the connection ends here.
+    if (!error) connection_->Send(IOBuf::Copy(std::to_string(bytes_)));
+    delete this;
+  }
+
+ private:
+  uint64_t bytes_ = 0;
+};
+
+/// Byte i of the stream is i % 251, so that a lost or repeated piece shows.
+class Source : public Service {
+ public:
+  using Service::Service;
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    line_ += data->ToString();
+    if (line_.ends_with('\n')) left_ = std::stoull(line_);
+    SendSome();
+  }
+  void OnDrained() override { SendSome(); }
+
+ private:
+  void SendSome() {
+    while (left_ > 0 && connection_->QueuedBytes() < kMostQueued) {
+      size_t size = std::min<uint64_t>(left_, kPiece);
+      auto piece = IOBuf::Create(size);
+      for (size_t i = 0; i < size; ++i) {
+        piece->WritableTail()[i] = std::byte(next_++ % 251);
+      }
+      piece->Append(size);
+      left_ -= size;
+      connection_->Send(std::move(piece));
+    }
+    if (left_ == 0) connection_->Close();
+  }
+
+  std::string line_;
+  uint64_t left_ = 0;
+  uint64_t next_ = 0;
+};
+
+class Control : public Service {
+ public:
+  using Service::Service;
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    if (data->View().starts_with("exit")) runtime::Exit(0);
+    connection_->Abort();
+    delete this;
+  }
+};
+
+template <typename T>
+void Serve(uint16_t port) {
+  static std::unique_ptr<TcpListener> listener = network_manager->Listen(
+      port, [](std::unique_ptr<TcpConnection> connection) {
+        new T(std::move(connection));  // deletes itself when it ends
+      });
+}
+
+void ConnectTo(const std::string& where) {
+  auto remote = Endpoint::Parse(where);
+  if (!remote) {
+    Say("echo: '" + where + "' is not A.B.C.D:PORT");
+    return;
+  }
+  try {
+    new Echo(network_manager->Connect(*remote).Get());
+    Say("echo: connected");
+  } catch (const std::exception& error) {
+    Say(std::string("echo: ") + error.what());
+  }
+}
+
+}  // namespace
+
+void AppMain() {
+  try {
+    network_manager->Up().Get();
+  } catch (const std::exception& error) {
+    Say(std::string("echo: no network: ") + error.what());
+    runtime::Exit(1);
+  }
+  Serve<Echo>(7);
+  Serve<Count>(9);
+  Serve<Source>(19);
+  Serve<Control>(20);
+  Say("echo: up at " + network_manager->Address().ToString());
+  for (const auto& argument : runtime::Arguments()) ConnectTo(argument);
+}
+
+}  // namespace ebbrt
