@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -54,7 +55,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    options = Options(tuple(arguments.filters), arguments.fuzz_seconds)
+    options = Options(
+        filters=tuple(arguments.filters),
+        fuzz_seconds=arguments.fuzz_seconds,
+        seconds=arguments.within * 60 if arguments.within else None,
+    )
     if arguments.list:
         return plan.list_tests(arguments.only, options)
     return plan.run(arguments.only, options)
@@ -110,7 +115,7 @@ def _one_of(what: str, valid: Sequence[str]):
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise UsageProblem(f"'{text}' is not a number of seconds, 1 or more")
+        raise UsageProblem(f"'{text}' is not a number of 1 or more")
     return int(text)
 
 
@@ -141,6 +146,12 @@ def _add_test(commands) -> None:
         default=5,
         metavar="N",
         help="how long each fuzzer runs (default: 5)",
+    )
+    parser.add_argument(
+        "--within",
+        type=_positive,
+        metavar="MINUTES",
+        help="give up after that time; what has not run by then has failed",
     )
     parser.set_defaults(action=_test)
 
@@ -221,8 +232,14 @@ def _valid_command(words: Sequence[str], top: argparse.ArgumentParser) -> None:
         )
 
 
+def _interrupt(_signal: int, _frame) -> None:
+    raise KeyboardInterrupt
+
+
 def main(words: Sequence[str]) -> int:
     """Runs the command; its exit code."""
+    # So that whatever was started is ended on the way out.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         top = parser()
         _valid_command(words, top)

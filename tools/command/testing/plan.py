@@ -1,6 +1,8 @@
 """The steps of `ebbrt test`, in order, and the table at the end."""
 
-from collections.abc import Sequence
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
 
 from .. import builds, progress
 from ..problems import Problem
@@ -37,6 +39,28 @@ def steps(only: Sequence[str] = ()) -> list[Step]:
     return [step for step in every if not only or step.kind in only]
 
 
+class _OutOfTime(Exception):
+    """The time for everything together is over."""
+
+
+def _out_of_time(_signal: int, _frame) -> None:
+    raise _OutOfTime
+
+
+@contextlib.contextmanager
+def _within(seconds: float | None) -> Iterator[None]:
+    """Raises _OutOfTime inside, once, when the time is over."""
+    if seconds is None:
+        yield
+        return
+    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _run(step: Step, options: Options) -> Outcome:
     progress.say(f"test {step.name} ...")
     timed = progress.Step(f"test {step.name}")
@@ -48,6 +72,21 @@ def _run(step: Step, options: Options) -> Outcome:
         counts = Counts(failed=1, failures=[f"{step.name}: {problem}".splitlines()[0]])
     timed.end(counts.closing_line())
     return Outcome(step, counts, timed.seconds)
+
+
+def _run_all(chosen: Sequence[Step], options: Options) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    try:
+        with _within(options.seconds):
+            for step in chosen:
+                outcomes.append(_run(step, options))
+    except _OutOfTime:
+        progress.say("the time is over")
+        for step in chosen[len(outcomes) :]:
+            counts = Counts(failed=1, failures=["did not end before the time was over"])
+            outcomes.append(Outcome(step, counts, 0.0))
+    # With a filter, a step none of whose tests was meant is left out.
+    return [o for o in outcomes if o.counts.total or not options.filters]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -86,12 +125,7 @@ def _compare(outcomes: Sequence[Outcome]) -> str:
 
 def run(only: Sequence[str], options: Options) -> int:
     """Runs the steps; 0 if something ran and nothing failed."""
-    outcomes = []
-    for step in steps(only):
-        outcome = _run(step, options)
-        # With a filter, a step none of whose tests was meant is left out.
-        if outcome.counts.total or not options.filters:
-            outcomes.append(outcome)
+    outcomes = _run_all(steps(only), options)
     total = Counts()
     for outcome in outcomes:
         if outcome.counts.total == 0:
@@ -107,9 +141,13 @@ def run(only: Sequence[str], options: Options) -> int:
 
 def list_tests(only: Sequence[str], options: Options) -> int:
     """Prints the names of the tests, after building the programs that know them."""
+    found = 0
     for step in steps(only):
-        if step.kind != "system":
+        if step.kind not in ("system", "fuzz"):
             step.build()
         for name in filter(options.matches, step.names()):
             print(f"{step.name}: {name}")
+            found += 1
+    if not found:
+        raise Problem(f"no test matches: {' '.join(options.filters)}")
     return 0

@@ -14,6 +14,7 @@ class Options:
 
     filters: tuple[str, ...] = ()
     fuzz_seconds: int = 5
+    seconds: float | None = None  # for everything together
 
     def matches(self, name: str) -> bool:
         """Whether a test of that name was asked for."""
