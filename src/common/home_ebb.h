@@ -7,6 +7,7 @@
 //   class Hello : public HomeEbb<Hello> {
 //    public:
 //     static constexpr std::string_view kProtocol = "hello";
+//     using HomeEbb::HomeEbb;
 //     // Runs at home, in an event of its own; may block, may throw.
 //     void Greet(NodeId from, Greeting::Reader in, Answer::Builder out);
 //     using Methods = MethodList<&Hello::Greet>;
@@ -123,9 +124,10 @@ class HomeEbb : public SharedEbb<T> {
     });
   }
 
- protected:
+  /// Public so that T can take it over with `using HomeEbb::HomeEbb`.
   explicit HomeEbb(EbbId id) : id_(id) { (void)kRegistered; }
 
+ protected:
   EbbId Id() const { return id_; }
 
  private:
