@@ -84,26 +84,20 @@ const char* Name(AcceleratorKind kind) {
 kj::Promise<Accelerator> ChooseAccelerator(kj::UnixEventPort& port,
                                            kj::Timer& timer,
                                            AcceleratorChoice choice) {
-  if (choice == AcceleratorChoice::kKvm) {
-    return Accelerator{.kind = AcceleratorKind::kKvm,
-                       .reason = "asked for with --accel kvm",
-                       .tsc_khz = 0};
-  }
-  // The counter is measured while the probe runs: it is needed if that fails.
+  // The counter is measured while the probe runs. With KVM too: a user who may
+  // not open /dev/kvm gets TCG.
   auto tsc = MeasureTscKhz(timer);
-  kj::Promise<Accelerator> judged =
-      Accelerator{.kind = AcceleratorKind::kTcg,
-                  .reason = "asked for with --accel tcg",
-                  .tsc_khz = 0};
+  kj::Promise<Accelerator> judged = Accelerator{
+      .kind = choice == AcceleratorChoice::kKvm ? AcceleratorKind::kKvm
+                                                : AcceleratorKind::kTcg,
+      .reason = "asked for with --accel"};
   if (choice == AcceleratorChoice::kAutomatic) {
     judged =
         RunHelper(port, timer, OwnCredentials(), kProbeDeadline, []() {
           return HelperReply{.text = ProbeKvm(), .file = kj::AutoCloseFd()};
         }).then([](HelperResult result) { return Judge(result); });
   }
-  return judged.then([tsc = kj::mv(tsc)](Accelerator accelerator) mutable
-                     -> kj::Promise<Accelerator> {
-    if (accelerator.kind == AcceleratorKind::kKvm) return accelerator;
+  return judged.then([tsc = kj::mv(tsc)](Accelerator accelerator) mutable {
     return tsc.then([accelerator](uint64_t khz) mutable {
       accelerator.tsc_khz = khz;
       return accelerator;

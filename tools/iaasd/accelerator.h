@@ -15,7 +15,7 @@ enum class AcceleratorChoice { kAutomatic, kKvm, kTcg };
 struct Accelerator {
   AcceleratorKind kind = AcceleratorKind::kTcg;
   std::string reason;    // for people
-  uint64_t tsc_khz = 0;  // TCG: the frequency guests see; 0 with KVM
+  uint64_t tsc_khz = 0;  // the frequency that guests see under TCG
 };
 
 // "kvm" or "tcg", as QEMU calls it.

@@ -47,7 +47,46 @@ std::vector<std::string> DaemonWords(const NodeSpec& spec,
   return words;
 }
 
+// KVM only for those who may open it; the others get TCG, and a note.
+AcceleratorKind AcceleratorFor(const Credentials& owner,
+                               const OpenedImage& image,
+                               const Accelerator& accelerator, NodeInfo& info) {
+  if (accelerator.kind == AcceleratorKind::kTcg || image.may_use_kvm) {
+    return accelerator.kind;
+  }
+  info.notes += "user " + std::to_string(owner.uid) +
+                " may not open /dev/kvm, so the node runs under TCG, slowly; "
+                "add the user to the group that owns /dev/kvm. ";
+  return AcceleratorKind::kTcg;
+}
+
+// The node's place in its session's network, which goes into `info`; null for
+// a node without a network.
+std::unique_ptr<NodeNetwork> Attach(HostSession& session, const NodeSpec& spec,
+                                    AcceleratorKind accelerator,
+                                    NodeInfo& info) {
+  if (spec.network == NetworkKind::kNone) {
+    if (spec.forwards.empty()) return nullptr;
+    throw UserError("a node without a network can't have port forwards");
+  }
+  if (spec.network != NetworkKind::kAutomatic &&
+      spec.network != session.network->Info().kind) {
+    throw UserError(
+        "the node asks for another kind of network than its session has; "
+        "open the session with that kind");
+  }
+  auto network = session.network->Attach(info.id, spec, accelerator);
+  info.address = ToString(network->address);
+  info.prefix = network->prefix;
+  info.gateway = ToString(network->gateway);
+  info.mac = ToString(network->plan.mac);
+  info.forwards = network->plan.forwards;
+  return network;
+}
+
 }  // namespace
+
+MachineLease::~MachineLease() noexcept { host_.Release(*machine_); }
 
 // Counts a boot under way against the limit.
 class NodeHost::Reservation {
@@ -156,7 +195,7 @@ void NodeHost::CheckMemory(const NodeSpec& spec,
   }
 }
 
-kj::Promise<kj::Own<VirtualMachine>> NodeHost::Boot(
+kj::Promise<kj::Own<MachineLease>> NodeHost::Boot(
     std::shared_ptr<HostSession> session, NodeSpec spec) {
   CheckSpec(spec);
   Reservation reservation(*this);
@@ -173,40 +212,29 @@ kj::Promise<kj::Own<VirtualMachine>> NodeHost::Boot(
       });
 }
 
-kj::Own<VirtualMachine> NodeHost::Launch(HostSession& session,
-                                         const NodeSpec& spec,
-                                         OpenedImage image,
-                                         const Accelerator& accelerator) {
+kj::Own<MachineLease> NodeHost::Launch(HostSession& session,
+                                       const NodeSpec& spec, OpenedImage image,
+                                       const Accelerator& accelerator) {
   if (!session.network) throw UserError("the session has ended");
   CheckMemory(spec, image.facts);
   NodeInfo info;
-  AcceleratorKind kind = accelerator.kind;
-  if (kind == AcceleratorKind::kKvm && !image.may_use_kvm) {
-    kind = AcceleratorKind::kTcg;
-    info.notes = "user " + std::to_string(session.owner.uid) +
-                 " may not open /dev/kvm, so the node runs under TCG, slowly; "
-                 "add the user to the group that owns /dev/kvm. ";
-  }
   info.id = NextId();
-  MachineStart start;
-  if (spec.network != NetworkKind::kNone) {
-    const auto& offered = session.network->Info();
-    if (spec.network != NetworkKind::kAutomatic &&
-        spec.network != offered.kind) {
-      throw UserError(
-          "the node asks for another kind of network than its session has; "
-          "open the session with that kind");
-    }
-    start.network = session.network->Attach(info.id, spec, kind);
-    info.address = ToString(start.network->address);
-    info.prefix = start.network->prefix;
-    info.gateway = ToString(start.network->gateway);
-    info.mac = ToString(start.network->plan.mac);
-    info.forwards = start.network->plan.forwards;
-  } else if (!spec.forwards.empty()) {
-    throw UserError("a node without a network can't have port forwards");
-  }
+  const AcceleratorKind kind =
+      AcceleratorFor(session.owner, image, accelerator, info);
   info.accelerator = Name(kind);
+  MachineStart start;
+  start.network = Attach(session, spec, kind, info);
+  start.image = kj::mv(image.file);
+  start.facts = {.id = info.id,
+                 .session = session.id,
+                 .owner = session.owner,
+                 .label = session.label,
+                 .image = spec.image,
+                 .machine = spec.machine,
+                 .cores = spec.cores,
+                 .memory_mib = spec.memory_mib,
+                 .address = info.address,
+                 .accelerator = kind};
   start.plan = {
       .program = FindQemu(),
       .id = info.id,
@@ -225,29 +253,26 @@ kj::Own<VirtualMachine> NodeHost::Launch(HostSession& session,
         std::to_string(kMaxConfigCommandLine) +
         " bytes, so QEMU gets it where every user of this host can read it. ";
   }
-  start.image = kj::mv(image.file);
-  start.facts = {.id = info.id,
-                 .session = session.id,
-                 .owner = session.owner,
-                 .label = session.label,
-                 .image = spec.image,
-                 .machine = spec.machine,
-                 .cores = spec.cores,
-                 .memory_mib = spec.memory_mib,
-                 .address = info.address,
-                 .accelerator = kind};
-  auto machine = VirtualMachine::Start(loop_, state_, std::move(start));
-  const uint32_t id = info.id;
+  return Register(VirtualMachine::Start(loop_, state_, std::move(start)),
+                  std::move(info));
+}
+
+// Lists the machine, and watches for its end.
+kj::Own<MachineLease> NodeHost::Register(kj::Own<VirtualMachine> machine,
+                                         NodeInfo info) {
+  const MachineFacts& facts = machine->Facts();
+  const uint32_t id = facts.id;
+  Log("node " + std::to_string(id) + " of session " +
+      std::to_string(facts.session) + " started: " + facts.image);
   tasks_.add(machine->WhenEnded().then([this, id](NodeExit exit) {
     Log("node " + std::to_string(id) + " ended: " + exit.reason);
     machines_.at(id).ended = true;
-    Forget(id);
+    Tidy(id);
   }));
-  machines_.emplace(
-      id, Entry{.machine = kj::addRef(*machine), .info = std::move(info)});
-  Log("node " + std::to_string(id) + " of session " +
-      std::to_string(session.id) + " started: " + spec.image);
-  return machine;
+  auto lease = kj::heap<MachineLease>(*this, kj::addRef(*machine));
+  machines_.emplace(id,
+                    Entry{.machine = kj::mv(machine), .info = std::move(info)});
+  return lease;
 }
 
 NodeInfo NodeHost::Describe(const VirtualMachine& machine) const {
@@ -259,24 +284,20 @@ void NodeHost::Release(VirtualMachine& machine) {
   const auto found = machines_.find(machine.Facts().id);
   if (found == machines_.end()) return;
   found->second.released = true;
-  Forget(found->first);
+  Tidy(found->first);
 }
 
 // Drops a machine that has both ended and been released.
-void NodeHost::Forget(uint32_t id) {
+void NodeHost::Tidy(uint32_t id) {
   const auto found = machines_.find(id);
   if (found->second.released && found->second.ended) machines_.erase(found);
-  const bool empty = std::ranges::all_of(
-      machines_, [](const auto& item) { return item.second.ended; });
-  if (!empty) return;
+  if (!AllEnded()) return;
   for (auto& waiting : waiting_for_empty_) waiting->fulfill();
   waiting_for_empty_.clear();
 }
 
 kj::Promise<void> NodeHost::WhenEmpty() {
-  const bool empty = std::ranges::all_of(
-      machines_, [](const auto& item) { return item.second.ended; });
-  if (empty) return kj::READY_NOW;
+  if (AllEnded()) return kj::READY_NOW;
   auto paf = kj::newPromiseAndFulfiller<void>();
   waiting_for_empty_.push_back(kj::mv(paf.fulfiller));
   return kj::mv(paf.promise);
@@ -326,6 +347,11 @@ kj::Promise<DaemonInfo> NodeHost::Info() {
     }
     return info;
   });
+}
+
+bool NodeHost::AllEnded() const {
+  return std::ranges::all_of(
+      machines_, [](const auto& item) { return item.second.ended; });
 }
 
 uint64_t NodeHost::PromisedMemoryMib() const {

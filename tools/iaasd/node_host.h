@@ -35,6 +35,25 @@ struct HostSession {
   std::unique_ptr<Network> network;  // null once ended
 };
 
+class NodeHost;
+
+// The right to a machine. Destroying it ends the machine if it runs, and takes
+// it off the list.
+class MachineLease {
+ public:
+  MachineLease(NodeHost& host, kj::Own<VirtualMachine> machine)
+      : host_(host), machine_(kj::mv(machine)) {}
+  ~MachineLease() noexcept;
+  MachineLease(const MachineLease&) = delete;
+  MachineLease& operator=(const MachineLease&) = delete;
+
+  VirtualMachine& Machine() { return *machine_; }
+
+ private:
+  NodeHost& host_;
+  kj::Own<VirtualMachine> machine_;
+};
+
 // Lives on the event loop's thread. Errors come as UserError or as rejected
 // promises whose text is for the user.
 class NodeHost : private kj::TaskSet::ErrorHandler {
@@ -48,14 +67,11 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   // Ends the session's machines and removes its network. Idempotent.
   void EndSession(HostSession& session);
 
-  // Checks the request, opens the image and starts the machine. Whoever gets it
-  // must Release() it.
-  kj::Promise<kj::Own<VirtualMachine>> Boot(
-      std::shared_ptr<HostSession> session, NodeSpec spec);
+  // Checks the request, opens the image and starts the machine.
+  kj::Promise<kj::Own<MachineLease>> Boot(std::shared_ptr<HostSession> session,
+                                          NodeSpec spec);
   // What to tell the owner of a machine that has been started.
   NodeInfo Describe(const VirtualMachine& machine) const;
-  // Ends the machine if it runs, and forgets it.
-  void Release(VirtualMachine& machine);
 
   // Machines that `who` may see and kill: its own; all for root.
   std::vector<VirtualMachine*> VisibleTo(const Credentials& who);
@@ -67,6 +83,8 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> WhenEmpty();
 
  private:
+  friend class MachineLease;
+
   struct Entry {
     kj::Own<VirtualMachine> machine;
     NodeInfo info;
@@ -78,12 +96,16 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   void taskFailed(kj::Exception&& exception) override;
   void CheckSpec(const NodeSpec& spec) const;
   void CheckMemory(const NodeSpec& spec, const ImageFacts& image) const;
-  kj::Own<VirtualMachine> Launch(HostSession& session, const NodeSpec& spec,
-                                 OpenedImage image,
-                                 const Accelerator& accelerator);
+  void Release(VirtualMachine& machine);
+  kj::Own<MachineLease> Register(kj::Own<VirtualMachine> machine,
+                                 NodeInfo info);
+  bool AllEnded() const;
+  kj::Own<MachineLease> Launch(HostSession& session, const NodeSpec& spec,
+                               OpenedImage image,
+                               const Accelerator& accelerator);
   uint64_t PromisedMemoryMib() const;
   uint32_t NextId();
-  void Forget(uint32_t id);
+  void Tidy(uint32_t id);
 
   Loop loop_;
   StateDirectory& state_;

@@ -12,6 +12,11 @@ class ObserverServer final : public rpc::NodeObserver::Server {
  public:
   explicit ObserverServer(kj::Own<kj::PromiseFulfiller<NodeExit>> died)
       : died_(kj::mv(died)) {}
+  ~ObserverServer() noexcept {
+    // The daemon lets go of it without a word when the connection breaks.
+    died_->reject(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__,
+                                __LINE__, kj::str("it closed")));
+  }
 
   kj::Promise<void> died(DiedContext context) override {
     died_->fulfill(FromRpc(context.getParams().getExit()));

@@ -185,7 +185,8 @@ void CheckPeer(int fd, const std::string& socket) {
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     throw Failed("can't tell who serves " + socket);
   }
-  if (peer.uid != 0 && peer.uid != geteuid()) {
+  // Root may look after anyone's daemon.
+  if (peer.uid != 0 && peer.uid != geteuid() && geteuid() != 0) {
     throw Error("the socket " + socket + " is served by user " +
                 std::to_string(peer.uid) +
                 ", who is neither root nor you; name your own daemon's socket "

@@ -14,19 +14,18 @@ constexpr auto kStartDeadline = 30 * kj::SECONDS;
 // Answers for one machine; dropping it ends the machine.
 class NodeServer final : public rpc::Node::Server {
  public:
-  NodeServer(NodeHost& host, kj::Own<VirtualMachine> machine)
-      : host_(host), machine_(kj::mv(machine)) {}
-  ~NodeServer() noexcept { host_.Release(*machine_); }
+  NodeServer(NodeHost& host, kj::Own<MachineLease> lease)
+      : host_(host), lease_(kj::mv(lease)), machine_(lease_->Machine()) {}
 
   kj::Promise<void> kill(KillContext context) override {
-    machine_->Kill("its owner ended it");
-    return machine_->WhenEnded().then([context](NodeExit exit) mutable {
+    machine_.Kill("its owner ended it");
+    return machine_.WhenEnded().then([context](NodeExit exit) mutable {
       ToRpc(exit, context.getResults().initExit());
     });
   }
 
   kj::Promise<void> info(InfoContext context) override {
-    ToRpc(host_.Describe(*machine_), context.getResults().initInfo());
+    ToRpc(host_.Describe(machine_), context.getResults().initInfo());
     return kj::READY_NOW;
   }
 
@@ -34,7 +33,7 @@ class NodeServer final : public rpc::Node::Server {
     const auto params = context.getParams();
     context.allowCancellation();
     return StreamConsole(
-               machine_->Console(), params.getOffset(),
+               machine_.Console(), params.getOffset(),
                params.getFollow() ? FollowConsole::kYes : FollowConsole::kNo,
                params.getSink())
         .then([context](uint64_t end) mutable {
@@ -44,7 +43,8 @@ class NodeServer final : public rpc::Node::Server {
 
  private:
   NodeHost& host_;
-  kj::Own<VirtualMachine> machine_;
+  kj::Own<MachineLease> lease_;
+  VirtualMachine& machine_;
 };
 
 // Dropping it ends the session.
@@ -71,32 +71,29 @@ class SessionServer final : public rpc::Session::Server {
     context.allowCancellation();
     return host_.Boot(session_, std::move(spec))
         .then([this, context, observer = kj::mv(observer)](
-                  kj::Own<VirtualMachine> machine) mutable {
-          return Hand(kj::mv(machine), kj::mv(observer), context);
+                  kj::Own<MachineLease> lease) mutable {
+          return Hand(kj::mv(lease), kj::mv(observer), context);
         });
   }
 
  private:
   // Gives a started machine to the client once it runs.
-  kj::Promise<void> Hand(kj::Own<VirtualMachine> machine,
+  kj::Promise<void> Hand(kj::Own<MachineLease> lease,
                          rpc::NodeObserver::Client observer,
                          AllocateContext context) {
-    VirtualMachine& held = *machine;
-    // From here on the machine ends if the call is cancelled or fails.
-    rpc::Node::Client node = kj::heap<NodeServer>(host_, kj::addRef(*machine));
-    auto late = timer_.afterDelay(kStartDeadline).then([&held]() {
-      held.Kill("QEMU did not start it in time");
+    VirtualMachine& machine = lease->Machine();
+    auto late = timer_.afterDelay(kStartDeadline).then([]() {
       throw UserError(
           "QEMU did not start the node within 30 s; is the host overloaded?");
     });
-    return held.WhenRunning()
+    return machine.WhenRunning()
         .exclusiveJoin(kj::mv(late))
-        .then([this, context, node, machine = kj::mv(machine),
+        .then([this, context, &machine, lease = kj::mv(lease),
                observer = kj::mv(observer)]() mutable {
           auto results = context.getResults();
-          ToRpc(host_.Describe(*machine), results.initInfo());
-          results.setNode(node);
-          Observe(*machine, kj::mv(observer));
+          ToRpc(host_.Describe(machine), results.initInfo());
+          Observe(machine, kj::mv(observer));
+          results.setNode(kj::heap<NodeServer>(host_, kj::mv(lease)));
         });
   }
 
