@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/hello/hello.h"
@@ -26,7 +27,8 @@ std::optional<unsigned> ParseCount(const std::string& text) {
 
 /// Boots one back-end; the code it ended with.
 ebbrt::Future<int> RunBackEnd(std::string image) {
-  auto node = co_await ebbrt::node_allocator->Allocate({.image = image});
+  ebbrt::NodeSpec spec{.image = std::move(image)};
+  auto node = co_await ebbrt::node_allocator->Allocate(std::move(spec));
   co_return co_await node->Ended();
 }
 

@@ -28,7 +28,12 @@ template <typename T>
 class EbbRef {
  public:
   constexpr EbbRef() = default;
-  constexpr explicit EbbRef(EbbId id) : id_(id) {}
+  /// T is complete. To name an Ebb that other nodes call (HomeEbb) is to serve
+  /// it: the mention makes its protocol known before main.
+  constexpr explicit EbbRef(EbbId id) : id_(id) {
+    static_assert(sizeof(T) > 0);
+    if constexpr (requires { T::kServed; }) (void)&T::kServed;
+  }
 
   constexpr EbbId Id() const { return id_; }
   constexpr explicit operator bool() const { return id_ != kNoEbb; }

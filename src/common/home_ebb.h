@@ -124,8 +124,15 @@ class HomeEbb : public SharedEbb<T> {
     });
   }
 
+  /// Initialised before main, in every program that mentions it: the calls of
+  /// T's protocol find their way here. EbbRef<T> does the mentioning.
+  static inline const bool kServed = [] {
+    RegisterProtocol(T::kProtocol, &HomeEbb::Serve);
+    return true;
+  }();
+
   /// Public so that T can take it over with `using HomeEbb::HomeEbb`.
-  explicit HomeEbb(EbbId id) : id_(id) { (void)kRegistered; }
+  explicit HomeEbb(EbbId id) : id_(id) { (void)kServed; }
 
  protected:
   EbbId Id() const { return id_; }
@@ -159,13 +166,6 @@ class HomeEbb : public SharedEbb<T> {
     T& ebb = EbbRef<T>(call.ebb).Rep();
     return Table<>::kServers[call.method](ebb, std::move(call));
   }
-
-  static bool Register() {
-    RegisterProtocol(T::kProtocol, &Serve);
-    return true;
-  }
-
-  static inline const bool kRegistered = Register();
 
   EbbId id_;
 };

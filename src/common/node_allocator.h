@@ -28,13 +28,13 @@ class AllocationFailed : public std::runtime_error {
 
 /// What to boot, and on what.
 struct NodeSpec {
-  std::string image;                   ///< path of the image's file
-  std::vector<std::string> arguments;  ///< the application's
-  std::string boot_words;  ///< further ebbrt.* words, see boot_arguments.h
+  std::string image;                     ///< path of the image's file
+  std::vector<std::string> arguments{};  ///< the application's
+  std::string boot_words{};  ///< further ebbrt.* words, see boot_arguments.h
   unsigned cores = 1;
   size_t memory_mib = 64;
   std::string machine = "microvm";    ///< or pc, q35
-  std::vector<uint16_t> ports;        ///< TCP ports to publish on the host
+  std::vector<uint16_t> ports{};      ///< TCP ports to publish on the host
                                       ///< where nodes have no address of
                                       ///< their own there (user networking)
   std::chrono::seconds deadline{30};  ///< from Allocate to connected
