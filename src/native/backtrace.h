@@ -6,9 +6,11 @@
 
 namespace ebbrt {
 
-/// Prints the callers of the calling function, innermost first. Any context; it
-/// allocates nothing. A fault meanwhile ends the node (fault.cc).
-void PrintBacktrace();
+/// Prints the calling function and its callers, innermost first; with `from`,
+/// only from the frame that is at this address on. A frame that repeats, as in an
+/// endless recursion, is printed once. Any context; it allocates nothing. A fault
+/// meanwhile ends the node (fault.cc).
+void PrintBacktrace(uint64_t from = 0);
 
 /// Prints `address` with the function it lies in, as one line of a backtrace.
 void PrintCodeAddress(unsigned index, uint64_t address);

@@ -105,7 +105,7 @@ extern "C" [[noreturn]] void EbbrtException(ExceptionFrame* frame) {
     PrintFault(*frame);
     PrintRegisters(*frame);
     LeaveWildJump(*frame);
-    PrintBacktrace();
+    PrintBacktrace(frame->rip);
   }
   platform::Exit(kPanicExitCode);
 }
@@ -117,7 +117,7 @@ void Panic(const char* file, int line, const char* condition,
   if (BeginReport()) {
     ConsoleLine().Text("ebbrt: ").Text(file).Text(":").Decimal(line)
         .Text(": ").Text(message).Text(" (").Text(condition).Text(")");
-    PrintBacktrace();
+    PrintBacktrace(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
   }
   Exit(kPanicExitCode);
 }

@@ -64,7 +64,8 @@ int kill(int process, int signal) {
   if (signal == 0) return 0;
   ebbrt::ConsoleLine().Text("ebbrt: aborted by signal ")
       .Decimal(static_cast<uint64_t>(signal));
-  ebbrt::PrintBacktrace();
+  ebbrt::PrintBacktrace(
+      reinterpret_cast<uint64_t>(__builtin_return_address(0)));
   ebbrt::platform::Exit(ebbrt::kPanicExitCode);
 }
 

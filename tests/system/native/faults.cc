@@ -1,0 +1,125 @@
+// One way to die for each argument; test_faults.py says how each must end.
+// A case that returns has failed: the program says "survived" and exits 0.
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "common/check.h"
+#include "common/event_manager.h"
+#include "common/runtime.h"
+#include "platform/core.h"
+#include "platform/log.h"
+
+namespace {
+
+using ebbrt::platform::WriteConsole;
+
+const volatile int a_constant = 42;
+
+[[gnu::noinline]] void Write(uintptr_t address) {
+  *reinterpret_cast<volatile int*>(address) = 1;
+}
+
+[[gnu::noinline]] int Read(uintptr_t address) {
+  return *reinterpret_cast<volatile int*>(address);
+}
+
+void WriteToNull() { Write(0x10); }
+void ReadFromNull() { Read(0); }
+void WriteToText() { Write(reinterpret_cast<uintptr_t>(&WriteToNull)); }
+void WriteToConstant() { Write(reinterpret_cast<uintptr_t>(&a_constant)); }
+
+/// Each call needs more stack than the one before; the compiler must not see
+/// that it never ends.
+[[gnu::noinline]] int RunOutOfStack(int depth) {
+  volatile char room[512];
+  room[0] = static_cast<char>(depth);
+  if (depth == -1) return room[0];
+  return RunOutOfStack(depth + 1) + room[0];
+}
+void OverflowStack() { RunOutOfStack(0); }
+
+[[gnu::noinline]] void Execute(void* code) {
+  reinterpret_cast<void (*)()>(code)();
+  asm volatile("");  // no tail call: this frame has to be in the backtrace
+}
+
+void ExecuteData() {
+  static unsigned char ret[] = {0xC3};
+  Execute(ret);
+}
+void ExecuteHeap() {
+  auto* ret = static_cast<unsigned char*>(std::malloc(16));
+  *ret = 0xC3;
+  Execute(ret);
+}
+void ExecuteNull() { Execute(nullptr); }
+
+void BreakInvariant() { EBBRT_CHECK(a_constant == 43, "the constant is wrong"); }
+void Abort() { std::abort(); }
+[[gnu::noinline]] void ThrowAway() {
+  throw std::runtime_error("nobody catches this");
+}
+void Terminate() noexcept { ThrowAway(); }
+
+/// The report itself faults when it walks a stack that isn't there.
+void LoseStack() {
+  asm volatile("mov $0x7000000000, %%rsp; ud2" : : : "memory");
+}
+
+/// No stack to push a fault's frame on would be a double fault without stacks of
+/// their own for exceptions.
+void PushToNowhere() {
+  asm volatile("mov $0x7000000000, %%rsp; push %%rax" : : : "memory");
+}
+
+void FaultOnLastCore() {
+  auto last = static_cast<ebbrt::CoreId>(ebbrt::platform::CoreCount() - 1);
+  ebbrt::EventManager::SpawnRemote([] { WriteToNull(); }, last);
+  ebbrt::EventContext never;
+  ebbrt::event_manager->SaveContext(never);
+}
+
+void FreeTwice() {
+  void* block = std::malloc(100'000);
+  std::free(block);
+  std::free(block);
+}
+
+const std::map<std::string, std::function<void()>> kCases = {
+    {"write-null", WriteToNull},
+    {"read-null", ReadFromNull},
+    {"write-text", WriteToText},
+    {"write-constant", WriteToConstant},
+    {"overflow-stack", OverflowStack},
+    {"execute-data", ExecuteData},
+    {"execute-heap", ExecuteHeap},
+    {"execute-null", ExecuteNull},
+    {"check", BreakInvariant},
+    {"abort", Abort},
+    {"terminate", Terminate},
+    {"lose-stack", LoseStack},
+    {"push-to-nowhere", PushToNowhere},
+    {"last-core", FaultOnLastCore},
+    {"free-twice", FreeTwice},
+    {"exit-0", [] { ebbrt::runtime::Exit(0); }},
+    {"exit-3", [] { ebbrt::runtime::Exit(3); }},
+};
+
+}  // namespace
+
+void ebbrt::AppMain() {
+  const auto& arguments = runtime::Arguments();
+  auto found = arguments.empty() ? kCases.end() : kCases.find(arguments[0]);
+  if (found == kCases.end()) {
+    WriteConsole("faults: name a case after --\n");
+    runtime::Exit(2);
+  }
+  found->second();
+  WriteConsole("survived\n");
+  runtime::Exit(0);
+}
