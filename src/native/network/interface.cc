@@ -102,9 +102,10 @@ void Interface::OnIdle() {
 
 void Interface::Turn() {
   device_.DisableReceiveInterrupts();
+  // First, since lwIP sends nothing again that the device still holds.
+  Reclaim();
   size_t frames = device_.Receive(kBatch);
   RefillOrRetry();
-  Reclaim();
   // Before anything is delivered, since that may block this event: from here
   // on the next frame finds its way without us.
   bool dry = frames < kBatch && device_.EnableReceiveInterrupts();

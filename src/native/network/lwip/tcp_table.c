@@ -1,0 +1,59 @@
+#include "tcp_table.h"
+
+#include "lwip/tcp.h"
+
+/* Buckets: a power of two. Chains are of length one up to thousands of
+   connections, and of a few up to tens of thousands. */
+#define TCP_TABLE_BITS 12
+#define TCP_TABLE_SIZE (1u << TCP_TABLE_BITS)
+
+static struct tcp_pcb* buckets[TCP_TABLE_SIZE];
+/* So that peers can't choose ports that all fall into one bucket. */
+static u64_t seed;
+
+static struct tcp_pcb** bucket(u32_t remote_ip, u16_t remote_port,
+                               u32_t local_ip, u16_t local_port) {
+  u64_t ips = (u64_t)remote_ip << 32 | local_ip;
+  u64_t ports = (u32_t)remote_port << 16 | local_port;
+  u64_t hash;
+  if (seed == 0) seed = (u64_t)LWIP_RAND() << 32 | LWIP_RAND() | 1;
+  hash = (ips ^ seed) * 0x9E3779B97F4A7C15u;
+  hash = (hash ^ hash >> 32 ^ ports) * (seed | 1);
+  hash = (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9u;
+  return &buckets[hash >> (64 - TCP_TABLE_BITS)];
+}
+
+void tcp_table_add(struct tcp_pcb* pcb) {
+  struct tcp_pcb** head;
+  if (pcb->table_link != NULL) return;
+  head = bucket(ip_2_ip4(&pcb->remote_ip)->addr, pcb->remote_port,
+                ip_2_ip4(&pcb->local_ip)->addr, pcb->local_port);
+  pcb->table_next = *head;
+  if (*head != NULL) (*head)->table_link = &pcb->table_next;
+  pcb->table_link = head;
+  *head = pcb;
+}
+
+void tcp_table_remove(struct tcp_pcb* pcb) {
+  if (pcb->table_link == NULL) return;
+  *pcb->table_link = pcb->table_next;
+  if (pcb->table_next != NULL) pcb->table_next->table_link = pcb->table_link;
+  pcb->table_link = NULL;
+}
+
+struct tcp_pcb* tcp_table_find(const ip_addr_t* remote_ip, u16_t remote_port,
+                               const ip_addr_t* local_ip, u16_t local_port,
+                               int in_time_wait) {
+  struct tcp_pcb* pcb =
+      *bucket(ip_2_ip4(remote_ip)->addr, remote_port,
+              ip_2_ip4(local_ip)->addr, local_port);
+  for (; pcb != NULL; pcb = pcb->table_next) {
+    if (pcb->remote_port == remote_port && pcb->local_port == local_port &&
+        ip_addr_cmp(&pcb->remote_ip, remote_ip) &&
+        ip_addr_cmp(&pcb->local_ip, local_ip) &&
+        (pcb->state == TIME_WAIT) == (in_time_wait != 0)) {
+      return pcb;
+    }
+  }
+  return NULL;
+}
