@@ -1,0 +1,351 @@
+#!/usr/bin/python3
+"""The library OS's network against Linux's: the image net_echo (net/echo.cc) in a
+virtual machine whose tap lies in the test's own network namespace."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import NATIVE, Namespace, eventually, require
+
+HOST = "10.77.0.1"
+NODE = "10.77.0.2"
+ECHO, COUNT, SOURCE, CONTROL = 7, 9, 19, 20
+TAP = "tap0"
+MEBIBYTE = 1 << 20
+STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
+SWITCHES = ["csum", "guestcsum", "guesttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
+
+MACHINES = {
+    "microvm": ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=off",
+                "-global", "virtio-mmio.force-legacy=false",
+                "-device", "virtio-net-device,netdev=n"],
+    "q35": ["-M", "q35", "-device", "virtio-net-pci,netdev=n"],
+    "pc": ["-M", "pc", "-device", "virtio-net-pci,netdev=n"],
+}
+
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def inside(namespace: Namespace):
+    """This thread's sockets are made in the namespace meanwhile."""
+    def enter(path: str) -> None:
+        with open(path) as file:
+            if LIBC.setns(file.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {path}")
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        enter(f"/run/netns/{namespace.name}")
+        yield
+    finally:
+        if LIBC.setns(home, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns back")
+        os.close(home)
+
+
+def receive(connection: socket.socket, size: int) -> bytes:
+    """Exactly `size` bytes."""
+    data = bytearray()
+    while len(data) < size:
+        piece = connection.recv(min(MEBIBYTE, size - len(data)))
+        if not piece:
+            raise EOFError(f"the end after {len(data)} of {size} bytes")
+        data += piece
+    return bytes(data)
+
+
+class NetworkTest(unittest.TestCase):
+    def setUp(self) -> None:
+        require(pathlib.Path(shutil.which("qemu-system-x86_64") or "/missing/qemu"))
+        self.image = require(NATIVE / "tests" / "system" / "net" / "net_echo.elf")
+        self.namespace = self.enterContext(Namespace("network"))
+        self.console = self.namespace.directory / "console"
+        run = self.namespace.run
+        run(["ip", "tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr"], check=True)
+        run(["ip", "address", "add", f"{HOST}/24", "dev", TAP], check=True)
+        run(["ip", "link", "set", TAP, "up"], check=True)
+
+    # --- the machine ------------------------------------------------------------
+
+    def said(self) -> str:
+        return self.console.read_text(errors="replace")
+
+    def start(self, machine: str = "microvm", arguments: str = STATIC,
+              wait: str = "echo: up at", options: tuple = ()) -> subprocess.Popen:
+        """Starts the image and waits until its console says `wait`."""
+        self.console.write_text("")
+        vm = self.namespace.start(
+            ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "256",
+             *MACHINES[machine], *options,
+             "-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no",
+             "-kernel", self.image, "-append", arguments,
+             "-nodefaults", "-no-user-config", "-display", "none",
+             "-serial", f"file:{self.console}", "-no-reboot"],
+            stdin=subprocess.DEVNULL)
+        self.addCleanup(self.stop, vm)
+        self.assertTrue(eventually(lambda: wait in self.said(), 30), self.said())
+        return vm
+
+    def stop(self, vm: subprocess.Popen) -> None:
+        vm.kill()
+        vm.wait()
+
+    def connect(self, port: int = ECHO) -> socket.socket:
+        with inside(self.namespace):
+            connection = socket.create_connection((NODE, port), timeout=20)
+        self.addCleanup(connection.close)
+        return connection
+
+    # --- what is done with it -----------------------------------------------------
+
+    def echo(self, size: int) -> None:
+        """Sends and receives random bytes at once and compares."""
+        connection = self.connect()
+        data = os.urandom(size)
+        sender = threading.Thread(target=connection.sendall, args=(data,))
+        sender.start()
+        back = receive(connection, size)
+        sender.join()
+        self.assertTrue(back == data, "the echo differs")
+
+    def count(self, size: int) -> None:
+        connection = self.connect(COUNT)
+        connection.sendall(bytes(size))
+        connection.shutdown(socket.SHUT_WR)
+        self.assertEqual(receive(connection, len(str(size))), str(size).encode())
+        self.assertEqual(connection.recv(1), b"")
+
+    def source(self, size: int) -> None:
+        connection = self.connect(SOURCE)
+        connection.sendall(b"%d\n" % size)
+        pattern = bytes(i % 251 for i in range(251))
+        expected = (pattern * (size // 251 + 1))[:size]
+        self.assertTrue(receive(connection, size) == expected, "bytes differ")
+        self.assertEqual(connection.recv(1), b"", "the end follows the data")
+
+    def assert_serves(self) -> None:
+        self.echo(10_000)
+
+    # --- the tests ------------------------------------------------------------------
+
+    def test_ten_megabytes_each_way_on_each_machine(self) -> None:
+        for machine in MACHINES:
+            with self.subTest(machine):
+                vm = self.start(machine)
+                self.echo(10 * MEBIBYTE)
+                self.count(10 * MEBIBYTE)
+                self.source(10 * MEBIBYTE)
+                self.stop(vm)
+
+    def test_pings_of_every_size(self) -> None:
+        self.start()
+        with inside(self.namespace):
+            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self.addCleanup(raw.close)
+        raw.settimeout(5)
+        # The largest are fragments, both ways.
+        for sequence, size in enumerate((0, 1, 56, 1472, 1473, 8000)):
+            body = os.urandom(size)
+            head = struct.pack("!BBHHH", 8, 0, 0, 4711, sequence)
+            total = sum(struct.unpack(f"!{(8 + size + 1) // 2}H",
+                                      head + body + bytes(size % 2)))
+            total = (total & 0xFFFF) + (total >> 16)
+            total = ~(total + (total >> 16)) & 0xFFFF
+            raw.sendto(struct.pack("!BBHHH", 8, 0, total, 4711, sequence) + body,
+                       (NODE, 0))
+            while True:
+                packet = raw.recv(65536)
+                reply = packet[(packet[0] & 15) * 4:]
+                if reply[0] == 0 and struct.unpack("!HH", reply[4:8]) == (4711, sequence):
+                    break
+            self.assertEqual(reply[8:], body)
+
+    def test_two_hundred_connections_at_once(self) -> None:
+        self.start()
+        connections = [self.connect() for _ in range(200)]
+        messages = [os.urandom(20_000) for _ in connections]
+        for connection, message in zip(connections, messages):
+            connection.sendall(message)
+        for connection, message in zip(connections, messages):
+            self.assertEqual(receive(connection, len(message)), message)
+
+    def test_each_feature_can_be_switched_off(self) -> None:
+        for machine in ("microvm", "q35"):
+            for off in [*SWITCHES, "csum,-guestcsum,-mrgrxbuf,-eventidx"]:
+                with self.subTest(machine=machine, off=off):
+                    vm = self.start(machine, f"{STATIC} ebbrt.net=-{off}")
+                    line = re.search("network on .*: (.*)", self.said())
+                    for name in off.split(",-"):
+                        self.assertNotIn(name, line.group(1).split())
+                    self.echo(MEBIBYTE)
+                    self.count(MEBIBYTE)
+                    self.source(MEBIBYTE)
+                    self.stop(vm)
+
+    def test_an_unknown_switch_is_named(self) -> None:
+        self.start(arguments=f"{STATIC} ebbrt.net=-cheksum", wait="exit code")
+        for word in ("-cheksum", "csum", "mrgrxbuf", "eventidx"):
+            self.assertIn(word, self.said())
+
+    def test_a_legacy_device_is_refused_with_the_remedy(self) -> None:
+        self.start(wait="exit code",
+                   options=("-global", "virtio-mmio.force-legacy=true"))
+        self.assertIn("force-legacy=false", self.said())
+
+    def test_a_full_ring_keeps_moving(self) -> None:
+        """Four streams in and four out keep both rings full for some seconds."""
+        self.start()
+        end = time.monotonic() + 6
+        received = []
+
+        def push(connection: socket.socket) -> None:
+            while time.monotonic() < end:
+                connection.sendall(bytes(MEBIBYTE))
+            connection.shutdown(socket.SHUT_WR)
+            self.assertGreater(int(receive(connection, 1) + connection.recv(20)), 0)
+
+        def pull(connection: socket.socket) -> None:
+            connection.sendall(b"%d\n" % (1 << 40))
+            while time.monotonic() < end:
+                received.append(len(connection.recv(MEBIBYTE)))
+
+        pairs = [(push, COUNT), (pull, SOURCE)] * 4
+        workers = [threading.Thread(target=work, args=(self.connect(port),))
+                   for work, port in pairs]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(30)
+            self.assertFalse(worker.is_alive(), "a stream has stalled")
+        self.assertGreater(sum(received), 8 * MEBIBYTE)
+        self.assert_serves()
+
+    def test_a_peer_that_does_not_read_is_waited_for(self) -> None:
+        self.start()
+        connection = self.connect()
+        data = os.urandom(12 * MEBIBYTE)
+        sender = threading.Thread(target=connection.sendall, args=(data,))
+        sender.start()
+        time.sleep(2)
+        self.assert_serves()  # others don't wait with it
+        self.assertTrue(receive(connection, len(data)) == data)
+        sender.join()
+
+    def test_resets_in_the_middle_of_a_transfer(self) -> None:
+        self.start()
+        for port in (ECHO, COUNT, SOURCE) * 10:
+            connection = self.connect(port)
+            connection.sendall(b"100000000\n" if port == SOURCE else bytes(200_000))
+            if port != COUNT:
+                connection.recv(1000)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                  struct.pack("ii", 1, 0))
+            connection.close()
+        self.assert_serves()
+
+    def test_a_port_without_listener_refuses(self) -> None:
+        self.start()
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(99)
+
+    def test_garbage_on_the_wire_is_survived(self) -> None:
+        """Frames of random bytes, and with headers that lie about lengths."""
+        self.start()
+        with inside(self.namespace):
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            raw.bind((TAP, 0))
+        self.addCleanup(raw.close)
+        neighbour = self.namespace.run(["ip", "neighbour", "show", NODE],
+                                       capture_output=True, text=True).stdout
+        if "lladdr" not in neighbour:
+            self.assert_serves()
+            neighbour = self.namespace.run(["ip", "neighbour", "show", NODE],
+                                           capture_output=True, text=True).stdout
+        node = bytes.fromhex(re.search("lladdr (\\S+)", neighbour)[1].replace(":", ""))
+        ethernet = node + b"\x02\0\0\0\0\x01"
+        addresses = socket.inet_aton(HOST) + socket.inet_aton(NODE)
+        for i in range(3000):
+            kind = i % 4
+            if kind == 0:
+                frame = ethernet + os.urandom(i % 1400 + 2)
+            elif kind == 1:
+                frame = ethernet + b"\x08\x06" + os.urandom(28)
+            else:
+                body = os.urandom(i % 200)
+                length = i * 7 % 1600 if kind == 2 else 20 + len(body)
+                head = struct.pack("!BBHHHBBH", 0x45 + i % 3, 0, length, i,
+                                   i * 13 & 0x3FFF, 64, (1, 6, 17)[i % 3], 0)
+                head += addresses
+                total = sum(struct.unpack("!10H", head))
+                total = (total & 0xFFFF) + (total >> 16)
+                head = head[:10] + struct.pack("!H", ~total & 0xFFFF) + head[12:]
+                frame = ethernet + b"\x08\x00" + head + body
+            raw.send(frame)
+            if i % 100 == 0:
+                time.sleep(0.005)
+        self.assert_serves()
+
+    # --- connecting out ---------------------------------------------------------------
+
+    def test_the_node_connects_to_us(self) -> None:
+        with inside(self.namespace):
+            listener = socket.create_server((HOST, 0))
+        self.addCleanup(listener.close)
+        listener.settimeout(30)
+        self.start(arguments=f"{STATIC} -- {HOST}:{listener.getsockname()[1]}")
+        connection, _ = listener.accept()
+        self.addCleanup(connection.close)
+        connection.sendall(b"over the other way")
+        self.assertEqual(receive(connection, 18), b"over the other way")
+
+    def test_the_node_is_refused_by_us(self) -> None:
+        self.start(arguments=f"{STATIC} -- {HOST}:1", wait="echo: connect to")
+        self.assertRegex(self.said(), f"connect to {HOST}:1: Connection refused")
+
+    # --- DHCP ---------------------------------------------------------------------------
+
+    def test_an_address_is_leased(self) -> None:
+        with inside(self.namespace):
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, TAP.encode())
+            server.bind(("", 67))
+        self.addCleanup(server.close)
+        server.settimeout(30)
+
+        def lease() -> None:
+            for answer in (2, 5):  # offer, acknowledgement (RFC 2131)
+                request = server.recv(2048)
+                packet = struct.pack("!BBBB", 2, 1, 6, 0) + request[4:8] + bytes(8)
+                packet += socket.inet_aton(NODE) + socket.inet_aton(HOST) + bytes(4)
+                packet += request[28:44] + bytes(192) + b"\x63\x82\x53\x63"
+                packet += bytes([53, 1, answer, 54, 4]) + socket.inet_aton(HOST)
+                packet += b"\x33\x04" + struct.pack("!I", 3600)
+                packet += b"\x01\x04\xff\xff\xff\0\x03\x04" + socket.inet_aton(HOST)
+                server.sendto(packet + b"\xff", ("255.255.255.255", 68))
+
+        answering = threading.Thread(target=lease)
+        answering.start()
+        self.start(arguments="", wait=f"echo: up at {NODE}")
+        answering.join()
+        self.assert_serves()
+
+    def test_without_a_dhcp_server_the_node_says_so(self) -> None:
+        self.start(arguments="", wait="exit code")
+        self.assertIn("no DHCP server", self.said())
+        self.assertIn("ebbrt.ip=", self.said())
+
+
+if __name__ == "__main__":
+    unittest.main()
