@@ -268,11 +268,18 @@ class UnittestFileTest(unittest.TestCase):
         text += "    def test_a(self): os._exit(0)\n"
         self.assertIsNone(self.run_child(text)[1])
 
-    def test_names_are_read_without_running_anything(self) -> None:
-        self.file.write_text(SAMPLE + "raise SystemExit\n")
+    def test_inherited_tests_are_listed_too(self) -> None:
+        self.file.write_text(SAMPLE + "class Other(Sample): pass\n")
         names = system.names(self.file)
-        self.assertIn("test_sample.Sample.test_good", names)
-        self.assertEqual(len(names), 5)
+        self.assertEqual(len(names), 10)
+        self.assertIn("test_sample.Other.test_good", names)
+
+    def test_a_class_that_cannot_be_set_up_is_one_failure(self) -> None:
+        text = "import unittest\nclass A(unittest.TestCase):\n"
+        text += "    @classmethod\n    def setUpClass(cls): raise OSError\n"
+        text += "    def test_a(self): pass\n    def test_b(self): pass\n"
+        code, counts = self.run_child(text)
+        self.assertEqual((code, counts.passed, counts.failed), (1, 0, 1))
 
 
 class OptionsTest(unittest.TestCase):

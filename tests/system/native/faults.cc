@@ -18,7 +18,7 @@ namespace {
 
 using ebbrt::platform::WriteConsole;
 
-const volatile int a_constant = 42;
+volatile int forty_two = 42;
 
 [[gnu::noinline]] void Write(uintptr_t address) {
   *reinterpret_cast<volatile int*>(address) = 1;
@@ -31,7 +31,7 @@ const volatile int a_constant = 42;
 void WriteToNull() { Write(0x10); }
 void ReadFromNull() { Read(0); }
 void WriteToText() { Write(reinterpret_cast<uintptr_t>(&WriteToNull)); }
-void WriteToConstant() { Write(reinterpret_cast<uintptr_t>(&a_constant)); }
+void WriteToConstant() { Write(reinterpret_cast<uintptr_t>("a constant")); }
 
 /// Each call needs more stack than the one before; the compiler must not see
 /// that it never ends.
@@ -59,7 +59,7 @@ void ExecuteHeap() {
 }
 void ExecuteNull() { Execute(nullptr); }
 
-void BreakInvariant() { EBBRT_CHECK(a_constant == 43, "the constant is wrong"); }
+void BreakInvariant() { EBBRT_CHECK(forty_two == 43, "the number is wrong"); }
 void Abort() { std::abort(); }
 [[gnu::noinline]] void ThrowAway() {
   throw std::runtime_error("nobody catches this");
@@ -85,7 +85,7 @@ void FaultOnLastCore() {
 }
 
 void FreeTwice() {
-  void* block = std::malloc(100'000);
+  void* volatile block = std::malloc(100'000);  // not to be optimised away
   std::free(block);
   std::free(block);
 }

@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""What must not be possible ends in a report with a backtrace that names the
+guilty function, and in a failing exit code. To return is the failure."""
+
+import unittest
+
+import harness
+import qemu
+
+IMAGE = harness.NATIVE / "tests/system/native/faults.img"
+PANIC = 70  # kPanicExitCode
+
+# The case; what the report's first line says; functions that the backtrace names.
+FAULTS = [
+    ("write-null", r"page fault on core 0 writing 0x10, a null pointer", ["Write", "AppMain"]),
+    ("read-null", r"page fault on core 0 reading 0x0, a null pointer", ["Read", "AppMain"]),
+    ("write-text", r"page fault .* writing 0x\w+, in the image's code", ["Write", "AppMain"]),
+    ("write-constant", r"page fault .* writing 0x\w+, in the image's constants",
+     ["Write", "AppMain"]),
+    ("overflow-stack", r"page fault .* writing 0x\w+, past the end of a stack",
+     ["RunOutOfStack", "AppMain"]),
+    ("execute-data", r"page fault .* executing 0x\w+, which is not code", ["Execute", "AppMain"]),
+    ("execute-heap", r"page fault .* executing 0x\w+, which is not code", ["Execute", "AppMain"]),
+    ("execute-null", r"page fault .* executing 0x0, a null pointer", ["Execute", "AppMain"]),
+    ("check", r"faults\.cc:\d+: the number is wrong \(forty_two == 43\)",
+     ["BreakInvariant", "AppMain"]),
+    ("abort", r"aborted by signal 6", ["abort", "AppMain"]),
+    ("terminate", r"aborted by signal 6", ["terminate", "ThrowAway", "Terminate"]),
+    ("free-twice", r"what was freed had not been allocated", ["FreeTwice", "AppMain"]),
+]
+
+
+class Faults(unittest.TestCase):
+    def test_reported(self) -> None:
+        for machine in ("microvm", "pc"):
+            for case, message, functions in FAULTS:
+                with self.subTest(case=case, machine=machine):
+                    result = qemu.boot(IMAGE, machine, f"-- {case}")
+                    self.assertRegex(result.console, message)
+                    for function in functions:
+                        self.assertRegex(result.console, rf"#\d+ 0x\w+ .*{function}")
+                    self.assertNotIn("survived", result.console)
+                    self.assertEqual(result.exit_code, PANIC)
+
+    def test_fault_in_the_report(self) -> None:
+        """A stack that can't be walked ends the report, once."""
+        for case in ("lose-stack", "push-to-nowhere"):
+            with self.subTest(case=case):
+                result = qemu.boot(IMAGE, "microvm", f"-- {case}")
+                self.assertIn("ebbrt: fault: ", result.console)
+                self.assertEqual(result.console.count("the report ends here"), 1)
+                self.assertEqual(result.exit_code, PANIC)
+
+    def test_on_another_core(self) -> None:
+        result = qemu.boot(IMAGE, "pc", "-- last-core", cores=4)
+        self.assertIn("page fault on core 3 writing 0x10", result.console)
+        self.assertRegex(result.console, r"#\d+ 0x\w+ .*Write")
+        self.assertEqual(result.exit_code, PANIC)
+
+    def test_exit_codes(self) -> None:
+        for machine in qemu.MACHINES:
+            for code in (0, 3):
+                with self.subTest(machine=machine, code=code):
+                    result = qemu.boot(IMAGE, machine, f"-- exit-{code}")
+                    self.assertEqual(result.exit_code, code)
+                    self.assertEqual(result.console, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
