@@ -18,6 +18,7 @@ CONFIGURE_TIMEOUT = 300.0
 NINJA_TIMEOUT = 3600.0
 TOOLCHAIN_TIMEOUT = 3600.0
 
+_ERROR = re.compile(r"error|undefined reference|multiple definition", re.IGNORECASE)
 # What ninja prints of an edge, as NINJA_STATUS below lets it begin.
 _EDGE = re.compile(r"^\[(\d+)/(\d+)\] (.*)")
 
@@ -194,13 +195,17 @@ def _configure(tree: Tree, options: list[str]) -> None:
 
 
 def _errors(result: process.Result) -> str:
-    """The part of a failed build's output that tells why: the first error."""
+    """The part of a failed build's output that tells why: of the first step that
+    failed, the errors, without the command and the way to where they are."""
     lines = result.output.splitlines()
     for number, line in enumerate(lines):
-        if line.startswith(("FAILED: ", "CMake Error", "ninja: error")):
-            # Below FAILED comes the command; the compiler's words follow it.
-            words = [line, *lines[number + 1 : number + 30]]
-            return "\n".join(word[:400] for word in words if word.strip())
+        if line.startswith(("CMake Error", "ninja: error")):
+            return "\n".join(lines[number : number + 12])
+        if line.startswith("FAILED: "):
+            # The next line is the command.
+            rest = lines[number + 2 : number + 400]
+            told = [text[:300] for text in rest if _ERROR.search(text)]
+            return "\n".join([line, *(told or rest)[:12]])
     return result.tail(15)
 
 

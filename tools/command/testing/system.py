@@ -1,6 +1,5 @@
 """Steps that run tests/system/test_*.py, each file in a process of its own."""
 
-import ast
 import json
 import os
 import pathlib
@@ -21,17 +20,22 @@ def files() -> list[pathlib.Path]:
     return sorted(DIRECTORY.rglob("test_*.py"))
 
 
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "EBBRT_BUILD": str(paths.BUILD),
+        "PYTHONPATH": str(DIRECTORY),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
 def names(file: pathlib.Path) -> list[str]:
-    """The tests of a file, read off its text: nothing of it is run."""
-    found = []
-    for node in ast.parse(file.read_text(), str(file)).body:
-        if isinstance(node, ast.ClassDef):
-            found += [
-                f"{file.stem}.{node.name}.{member.name}"
-                for member in node.body
-                if isinstance(member, ast.FunctionDef) and member.name.startswith("test")
-            ]
-    return found
+    """The tests of a file, which is loaded for that in a process of its own."""
+    result = process.run(
+        [sys.executable, CHILD, "--list", file], timeout=60, env=_environment()
+    )
+    return result.output.split() if result.code == 0 else []
 
 
 def read_report(report: pathlib.Path) -> Counts | None:
@@ -53,13 +57,6 @@ def run_file(file: pathlib.Path, filters: tuple[str, ...] = ()) -> Counts:
     """Runs the tests of a file."""
     log = paths.LOGS / f"{file.stem}.log"
     log.unlink(missing_ok=True)
-    environment = {
-        **os.environ,
-        "EBBRT_BUILD": str(paths.BUILD),
-        "PYTHONPATH": str(DIRECTORY),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     with tempfile.TemporaryDirectory(prefix="ebbrt-test-") as temporary:
         report = pathlib.Path(temporary) / "report.json"
         result = process.run(
@@ -67,7 +64,7 @@ def run_file(file: pathlib.Path, filters: tuple[str, ...] = ()) -> Counts:
             timeout=TIMEOUT,
             log=log,
             cwd=paths.ROOT,
-            env=environment,
+            env=_environment(),
         )
         counts = read_report(report) if result.code is not None else None
     if counts is None:

@@ -1,6 +1,7 @@
 """Runs one file of unittest tests and writes what became of them as JSON.
 
     unittest_child.py REPORT FILE [FILTER...]
+    unittest_child.py --list FILE
 
 A program of its own, so that a test can't disturb the command or another file's
 tests. With filters only tests whose id contains one of them run.
@@ -10,6 +11,7 @@ import json
 import pathlib
 import sys
 import unittest
+from collections.abc import Sequence
 
 
 class CountingResult(unittest.TextTestResult):
@@ -25,10 +27,10 @@ class CountingResult(unittest.TextTestResult):
 
     def report(self) -> dict[str, list]:
         """What became of each test. A test with several failing parts is one."""
-        bad = [*self.failures, *self.errors]
-        # A part's (subTest's) id is its test's, followed by what it is.
-        failed = {test.id().split(" ")[0] if "(" not in test.id().split(" ")[0]
-                  else test.id() for test, _ in bad}
+        # A part (a subTest) names its test; a class that couldn't be set up is
+        # something of its own.
+        bad = [test for test, _ in (*self.failures, *self.errors)]
+        failed = {getattr(test, "test_case", test).id() for test in bad}
         failed |= {test.id() for test in self.unexpectedSuccesses}
         passed = set(self.passed) | {test.id() for test, _ in self.expectedFailures}
         return {
@@ -38,18 +40,32 @@ class CountingResult(unittest.TextTestResult):
         }
 
 
-def main(report: str, file: str, *filters: str) -> int:
-    """Runs the tests; the exit code is 1 if any failed."""
+def load(file: str, filters: Sequence[str] = ()) -> unittest.TestSuite:
+    """The tests of a file."""
     path = pathlib.Path(file)
     sys.path.insert(0, str(path.parent))
     loader = unittest.TestLoader()
     if filters:
         loader.testNamePatterns = [f"*{text}*" for text in filters]
-    suite = loader.loadTestsFromName(path.stem)
+    return loader.loadTestsFromName(path.stem)
+
+
+def names(suite: unittest.TestSuite | unittest.TestCase) -> list[str]:
+    """The ids of the tests."""
+    if isinstance(suite, unittest.TestCase):
+        return [suite.id()]
+    return [name for part in suite for name in names(part)]
+
+
+def main(report: str, file: str, *filters: str) -> int:
+    """Runs the tests; the exit code is 1 if any failed."""
+    if report == "--list":
+        print("\n".join(names(load(file))))
+        return 0
     runner = unittest.TextTestRunner(
         stream=sys.stdout, verbosity=2, resultclass=CountingResult
     )
-    result = runner.run(suite)
+    result = runner.run(load(file, filters))
     pathlib.Path(report).write_text(json.dumps(result.report()))
     return 0 if result.wasSuccessful() else 1
 
