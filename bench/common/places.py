@@ -22,8 +22,8 @@ def built(path: pathlib.Path) -> pathlib.Path:
 
 
 def image(name: str) -> pathlib.Path:
-    """A back-end's image of the benchmarks, by its name."""
-    return built(NATIVE / "bench" / name)
+    """An image of the benchmarks, by its name; with its symbols."""
+    return built(NATIVE / "bench" / f"{name}.elf")
 
 
 def newer(product: pathlib.Path, *sources: pathlib.Path) -> bool:
