@@ -23,13 +23,13 @@ inline constexpr uint64_t kMultiqueue = uint64_t{1} << 22;
 
 /// What stands before every frame, §5.1.6; with VERSION_1 always of this size.
 struct NetHeader {
-  uint8_t flags;
-  uint8_t segmentation;  // kSegment...
-  uint16_t header_length;
-  uint16_t segment_size;
-  uint16_t checksum_start;
-  uint16_t checksum_offset;
-  uint16_t buffer_count;
+  uint8_t flags = 0;
+  uint8_t segmentation = 0;  // kSegment...
+  uint16_t header_length = 0;
+  uint16_t segment_size = 0;
+  uint16_t checksum_start = 0;
+  uint16_t checksum_offset = 0;
+  uint16_t buffer_count = 0;
 };
 static_assert(sizeof(NetHeader) == 12);
 static_assert(offsetof(NetHeader, buffer_count) == 10);

@@ -1,0 +1,329 @@
+#include "native/virtio/net_device.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "native/virtio/mmio_transport.h"
+#include "native/virtio/net_options.h"
+#include "tests/unit/drivers/fake_transport.h"
+
+namespace ebbrt::virtio {
+namespace {
+
+class NetDeviceTest : public testing::Test, public NetDevice::Client {
+ protected:
+  void Open(const char* switches = "") {
+    device_ =
+        std::make_unique<NetDevice>(std::make_unique<FakeTransport>(fake_),
+                                    WantedNetFeatures(switches), pool_, *this);
+    device_->Start();
+  }
+
+  void OnFrame(std::unique_ptr<IOBuf> frame, ReceivedChecksum sum) override {
+    frames_.push_back(std::move(frame));
+    sums_.push_back(sum);
+  }
+  void OnTransmitted(void* token) override { transmitted_.push_back(token); }
+  void OnInterrupt() override { ++interrupts_; }
+  void OnFailed(const std::string& why) override { failures_.push_back(why); }
+
+  /// The device receives: `text` with a header in front, into as many buffers
+  /// as it takes, of which `buffers` are said to be used.
+  void Arrive(const std::string& text, NetHeader header = {},
+              int buffers = -1) {
+    std::string bytes(sizeof header, '\0');
+    bytes += text;
+    std::vector<DeviceQueue::Chain> chains;
+    size_t room = 0;
+    while (room < bytes.size()) {
+      auto chain = fake_.queues[0].Next();
+      ASSERT_TRUE(chain) << "the receive ring is dry";
+      room += chain->writable[0].second;
+      chains.push_back(*chain);
+    }
+    header.buffer_count = buffers >= 0 ? buffers : chains.size();
+    std::memcpy(bytes.data(), &header, sizeof header);
+    size_t offset = 0;
+    for (auto& chain : chains) {
+      auto [to, size] = chain.writable[0];
+      size = std::min<size_t>(size, bytes.size() - offset);
+      std::memcpy(to, bytes.data() + offset, size);
+      offset += size;
+      last_buffer_ = to;
+      fake_.queues[0].Use(chain.id, size);
+    }
+  }
+
+  bool Send(const std::string& text, void* token = nullptr,
+            NetDevice::Offload offload = {}) {
+    sent_.push_back(std::make_unique<std::string>(sizeof(NetHeader), '?'));
+    *sent_.back() += text;
+    Piece piece{reinterpret_cast<uint64_t>(sent_.back()->data()),
+                static_cast<uint32_t>(sent_.back()->size())};
+    return device_->Transmit({&piece, 1},
+                             reinterpret_cast<NetHeader*>(sent_.back()->data()),
+                             offload, token);
+  }
+
+  FakeTransport::Device fake_;
+  BufferPool pool_;
+  std::vector<std::unique_ptr<std::string>> sent_;
+  std::vector<std::unique_ptr<IOBuf>> frames_;
+  std::vector<ReceivedChecksum> sums_;
+  std::vector<void*> transmitted_;
+  std::vector<std::string> failures_;
+  std::byte* last_buffer_ = nullptr;
+  int interrupts_ = 0;
+  std::unique_ptr<NetDevice> device_;
+};
+
+TEST_F(NetDeviceTest, NegotiatesAndReadsItsConfiguration) {
+  const uint8_t mac[] = {2, 3, 4, 5, 6, 7};
+  std::memcpy(fake_.config.data(), mac, sizeof mac);
+  fake_.config[10] = std::byte{0x14};  // an MTU of 1300
+  fake_.config[11] = std::byte{0x05};
+  Open();
+  EXPECT_TRUE(fake_.Has(feature::kVersion1));
+  EXPECT_EQ(fake_.accepted, feature::kVersion1 | WantedNetFeatures(""));
+  EXPECT_TRUE(std::equal(mac, mac + 6, device_->Mac().begin()));
+  EXPECT_EQ(device_->Mtu(), 1300);
+  EXPECT_EQ(fake_.status, status::kAcknowledge | status::kDriver |
+                              status::kFeaturesOk | status::kDriverOk);
+}
+
+TEST_F(NetDeviceTest, AsksForNothingThatIsNotOffered) {
+  fake_.offered = feature::kVersion1;
+  Open();
+  EXPECT_EQ(fake_.accepted, feature::kVersion1);
+  EXPECT_EQ(device_->Mac()[0] & 3, 2) << "made up: local, not a group";
+  EXPECT_EQ(device_->Mtu(), 1500);
+}
+
+TEST_F(NetDeviceTest, RefusesADeviceFromBeforeVersionOne) {
+  fake_.offered = ~feature::kVersion1;
+  EXPECT_THROW(Open(), std::runtime_error);
+  EXPECT_EQ(fake_.status, status::kFailed);
+}
+
+TEST_F(NetDeviceTest, AFrameIsTheDevicesOwnBuffer) {
+  Open();
+  Arrive("a frame");
+  EXPECT_TRUE(device_->HasReceived());
+  EXPECT_EQ(device_->Receive(8), 1u);
+  ASSERT_EQ(frames_.size(), 1u);
+  EXPECT_EQ(frames_[0]->View(), "a frame");
+  EXPECT_EQ(frames_[0]->Data(), last_buffer_ + sizeof(NetHeader));
+  EXPECT_EQ(sums_[0], ReceivedChecksum::kUnverified);
+  // The last window gives the buffer back.
+  size_t outstanding = pool_.Outstanding();
+  frames_.clear();
+  EXPECT_EQ(pool_.Outstanding(), outstanding - 1);
+}
+
+TEST_F(NetDeviceTest, ALargeFrameIsAChainOfBuffers) {
+  Open();
+  std::string text(5000, 'x');
+  text[4999] = 'y';
+  Arrive(text);
+  EXPECT_EQ(device_->Receive(8), 1u);
+  ASSERT_EQ(frames_.size(), 1u);
+  EXPECT_EQ(frames_[0]->CountChain(), 3u);
+  EXPECT_EQ(frames_[0]->ToString(), text);
+}
+
+TEST_F(NetDeviceTest, ChecksumsAreBelievedOnlyWhenNegotiated) {
+  Open();
+  Arrive("x", {.flags = kNeedsChecksum});
+  Arrive("x", {.flags = kDataValid});
+  device_->Receive(8);
+  EXPECT_EQ(sums_[0], ReceivedChecksum::kVerified);
+  EXPECT_EQ(sums_[1], ReceivedChecksum::kVerified);
+  frames_.clear();
+  device_.reset();
+  Open("-guestcsum");
+  Arrive("x", {.flags = kDataValid});
+  device_->Receive(8);
+  EXPECT_EQ(sums_[2], ReceivedChecksum::kUnverified);
+}
+
+TEST_F(NetDeviceTest, TheRingIsFullAgainAfterEveryRefill) {
+  Open();
+  uint16_t before = fake_.queues[0].Available();
+  EXPECT_EQ(before, fake_.queue_size);
+  for (uint16_t round = 1; round <= 100; ++round) {
+    for (int i = 0; i < 5; ++i) Arrive("x");
+    EXPECT_EQ(device_->Receive(64), 5u);
+    EXPECT_TRUE(device_->Refill());
+    EXPECT_EQ(fake_.queues[0].Available(),
+              static_cast<uint16_t>(before + 5 * round));
+    if (round % 2 == 0) frames_.clear();  // somebody keeps some for a while
+  }
+}
+
+TEST_F(NetDeviceTest, ReceivesNoMoreThanAsked) {
+  Open();
+  for (int i = 0; i < 5; ++i) Arrive("x");
+  EXPECT_EQ(device_->Receive(3), 3u);
+  EXPECT_EQ(device_->Receive(3), 2u);
+}
+
+// --- transmit
+// ------------------------------------------------------------------
+
+TEST_F(NetDeviceTest, AFrameLeavesWithItsHeader) {
+  Open();
+  ASSERT_TRUE(Send(
+      "out", nullptr,
+      {.flags = kNeedsChecksum, .checksum_start = 34, .checksum_offset = 16}));
+  EXPECT_FALSE(fake_.queues[1].Next()) << "not before Kick";
+  device_->Kick();
+  EXPECT_EQ(fake_.notified[1], 1);
+  auto chain = fake_.queues[1].Next();
+  ASSERT_TRUE(chain);
+  NetHeader header;
+  std::memcpy(&header, chain->readable[0].first, sizeof header);
+  EXPECT_EQ(header.flags, kNeedsChecksum);
+  EXPECT_EQ(header.checksum_start, 34);
+  EXPECT_EQ(header.checksum_offset, 16);
+  EXPECT_EQ(header.buffer_count, 0);
+  EXPECT_EQ(chain->readable[0].second, sizeof header + 3);
+}
+
+TEST_F(NetDeviceTest, AFullRingSaysSoAndGoesOnWhenReclaimed) {
+  Open();
+  for (int i = 0; i < fake_.queue_size; ++i) EXPECT_TRUE(Send("x"));
+  EXPECT_FALSE(Send("one too many"));
+  device_->Kick();
+  EXPECT_TRUE(device_->WantTransmitRoom());
+  for (int i = 0; i < fake_.queue_size; ++i) {
+    fake_.queues[1].Use(fake_.queues[1].Next()->id, 0);
+  }
+  EXPECT_TRUE(fake_.queues[1].InterruptWanted());
+  EXPECT_TRUE(Send("room again"));
+  EXPECT_EQ(transmitted_.size(), fake_.queue_size);
+}
+
+TEST_F(NetDeviceTest, SentFramesDoNotInterrupt) {
+  Open();
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(Send("x"));
+    device_->Kick();
+    fake_.queues[1].Use(fake_.queues[1].Next()->id, 0);
+    EXPECT_FALSE(fake_.queues[1].InterruptWanted());
+  }
+}
+
+TEST_F(NetDeviceTest, TheOldestInFlightIsKnownWhateverTheOrder) {
+  Open();
+  int token[4];
+  for (int& t : token) ASSERT_TRUE(Send("x", &t));
+  device_->Kick();
+  std::vector<uint16_t> ids;
+  while (auto chain = fake_.queues[1].Next()) ids.push_back(chain->id);
+  EXPECT_EQ(device_->NextSequence(), 4u);
+  fake_.queues[1].Use(ids[1], 0);
+  fake_.queues[1].Use(ids[3], 0);
+  device_->Reclaim();
+  EXPECT_EQ(transmitted_, (std::vector<void*>{&token[1], &token[3]}));
+  EXPECT_EQ(device_->OldestInFlight(), 0u);
+  fake_.queues[1].Use(ids[0], 0);
+  device_->Reclaim();
+  EXPECT_EQ(device_->OldestInFlight(), 2u);
+  fake_.queues[1].Use(ids[2], 0);
+  device_->Reclaim();
+  EXPECT_EQ(device_->OldestInFlight(), 4u);
+}
+
+// --- devices that must not be believed
+// --------------------------------------------
+
+TEST_F(NetDeviceTest, AFailedDeviceIsResetAndEverythingGivenBack) {
+  Open();
+  int token;
+  ASSERT_TRUE(Send("in flight", &token));
+  int resets = fake_.resets;
+  fake_.queues[0].Use(0xFFFF, 0);
+  EXPECT_EQ(device_->Receive(8), 0u);
+  ASSERT_EQ(failures_.size(), 1u);
+  EXPECT_NE(failures_[0].find("fake was stopped"), std::string::npos);
+  EXPECT_TRUE(device_->Failed());
+  EXPECT_EQ(fake_.resets, resets + 1);
+  EXPECT_EQ(transmitted_, std::vector<void*>{&token});
+  EXPECT_EQ(pool_.Outstanding(), 0u);
+  // Nothing reaches the device any more.
+  EXPECT_FALSE(Send("x"));
+  device_->Kick();
+  EXPECT_TRUE(device_->Refill());
+  EXPECT_EQ(failures_.size(), 1u);
+}
+
+TEST_F(NetDeviceTest, LessThanAHeaderIsAFailure) {
+  Open();
+  fake_.queues[0].Use(fake_.queues[0].Next()->id, 11);
+  device_->Receive(8);
+  EXPECT_EQ(failures_.size(), 1u);
+  EXPECT_EQ(pool_.Outstanding(), 0u);
+}
+
+TEST_F(NetDeviceTest, ImpossibleBufferCountsAreFailures) {
+  for (int buffers : {0, 2, 17, 65535}) {
+    failures_.clear();
+    Open();
+    Arrive("x", {}, buffers);
+    device_->Receive(8);
+    EXPECT_EQ(failures_.size(), 1u) << buffers;
+    EXPECT_TRUE(frames_.empty());
+    EXPECT_EQ(pool_.Outstanding(), 0u);
+  }
+}
+
+TEST_F(NetDeviceTest, ATransmitThatWasNeverGivenIsAFailure) {
+  Open();
+  fake_.queues[1].Use(3, 0);
+  device_->Reclaim();
+  EXPECT_EQ(failures_.size(), 1u);
+}
+
+TEST_F(NetDeviceTest, TooLongAFrameIsDroppedAndCounted) {
+  fake_.queue_size = 64;
+  Open();
+  Arrive(std::string(NetDevice::kLargestFrame + 1, 'x'));
+  EXPECT_EQ(device_->Receive(8), 1u);
+  EXPECT_TRUE(frames_.empty());
+  EXPECT_EQ(device_->Count().dropped, 1u);
+  Arrive("the next one");
+  device_->Receive(8);
+  EXPECT_EQ(frames_.size(), 1u);
+}
+
+// --- MMIO
+// ------------------------------------------------------------------------
+
+TEST(MmioTransport, TellsWhatItRefuses) {
+  auto message = [](MmioRegisters registers) -> std::string {
+    try {
+      MmioTransport transport(&registers, 0xFEB00000, [](auto) {});
+      return "";
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+  };
+  MmioRegisters registers{};
+  EXPECT_NE(message(registers), "");
+  registers.magic = 0x74726976;
+  registers.version = 1;
+  EXPECT_EQ(message(registers), "") << "an empty place is no error";
+  registers.device_id = 1;
+  EXPECT_NE(message(registers).find("force-legacy=false"), std::string::npos);
+  registers.version = 2;
+  EXPECT_EQ(message(registers), "");
+  registers.version = 3;
+  EXPECT_NE(message(registers).find("version 3"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ebbrt::virtio
