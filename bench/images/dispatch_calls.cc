@@ -44,13 +44,14 @@ class PerCore : public PerCoreEbb<PerCore, Nothing> {
 };
 [[gnu::noipa]] void PerCore::Add() { asm volatile(""); }
 
+// Not in the unnamed namespace: anybody might change them during a call.
+Plain* bench_plain;
+Base* bench_virtual;
+EbbRef<Shared> bench_ebb;
+
 namespace {
 
 constexpr EbbRef<Shared> fixed{ApplicationEbbId(100)};
-
-Plain plain;
-Derived derived;
-EbbRef<Shared> made;
 
 std::vector<EbbId> fresh;  // ids for first calls
 
@@ -70,12 +71,16 @@ void CallFresh(uint64_t n) {
   for (uint64_t i = 0; i < n; ++i) EbbRef<Ebb>(fresh[i])->Add();
 }
 
-void MakeOne(uint64_t) {
-  if (!made) made = Shared::Create();
-}
-
 void EndReferences(uint64_t n) {
   for (uint64_t i = 0; i < n; ++i) CacheRep(fixed.Id(), nullptr);
+}
+
+void MakeCallees(uint64_t) {
+  static Plain plain;
+  static Derived derived;
+  bench_plain = &plain;
+  bench_virtual = &derived;
+  if (!bench_ebb) bench_ebb = Shared::Create();
 }
 
 }  // namespace
@@ -88,19 +93,11 @@ extern "C" {
 }
 
 [[gnu::noipa]] void BenchPlainCalls(uint64_t n) {
-  Plain* object = &plain;
-  for (uint64_t i = n; i != 0; --i) {
-    Opaque(object);
-    object->Add();
-  }
+  for (uint64_t i = n; i != 0; --i) bench_plain->Add();
 }
 
 [[gnu::noipa]] void BenchVirtualCalls(uint64_t n) {
-  Base* object = &derived;
-  for (uint64_t i = n; i != 0; --i) {
-    Opaque(object);
-    object->Add();
-  }
+  for (uint64_t i = n; i != 0; --i) bench_virtual->Add();
 }
 
 [[gnu::noipa]] void BenchFixedEbbCalls(uint64_t n) {
@@ -108,11 +105,7 @@ extern "C" {
 }
 
 [[gnu::noipa]] void BenchEbbCalls(uint64_t n) {
-  EbbId id = made.Id();
-  for (uint64_t i = n; i != 0; --i) {
-    Opaque(id);
-    EbbRef<Shared>(id)->Add();
-  }
+  for (uint64_t i = n; i != 0; --i) bench_ebb->Add();
 }
 }
 
@@ -122,10 +115,10 @@ std::span<const Operation> CallOperations() {
   static constexpr uint64_t kFirst = 512;
   static constexpr Operation kOperations[] = {
       {"empty loop", kMany, &BenchEmptyLoop},
-      {"plain call", kMany, &BenchPlainCalls},
-      {"virtual call", kMany, &BenchVirtualCalls},
+      {"plain call", kMany, &BenchPlainCalls, &MakeCallees},
+      {"virtual call", kMany, &BenchVirtualCalls, &MakeCallees},
       {"Ebb call, fixed id", kMany, &BenchFixedEbbCalls},
-      {"Ebb call, id in a register", kMany, &BenchEbbCalls, &MakeOne},
+      {"Ebb call, id in memory", kMany, &BenchEbbCalls, &MakeCallees},
       {"Ebb first call, shared, rep is there", kFirst, &CallFresh<Shared>,
        &MakeEbbs<Shared>},
       {"Ebb first call, shared, makes it", kFirst, &CallFresh<Shared>,

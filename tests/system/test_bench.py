@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+"""The benchmarks run and say something sensible; what they count is exact."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from harness import NATIVE, ROOT, require
+
+sys.path.insert(0, str(ROOT / "bench"))
+
+from common import alternate, counter, known_loop, qemu, symbols  # noqa: E402
+
+
+class CounterTest(unittest.TestCase):
+    """The instruction counter, on an image whose instructions are known."""
+
+    def between(self, report: counter.Report) -> int:
+        found = symbols.Symbols(known_loop.image())
+        (begin,) = report.at(found.address("known_loop_begin"))
+        (end,) = report.at(found.address("known_loop_end"))
+        return end.instructions - begin.instructions
+
+    def count(self, precise: bool = False, **vm) -> counter.Report:
+        image = known_loop.image()
+        found = symbols.Symbols(image)
+        marks = [found.address(f"known_loop_{end}") for end in ("begin", "end")]
+        result = qemu.run(qemu.Vm(image, **vm), marks=marks, precise=precise)
+        self.assertEqual(result.status, 1, result.console)
+        return result.report
+
+    def test_counts_a_known_loop_exactly(self) -> None:
+        for machine in qemu.MACHINES:
+            with self.subTest(machine=machine):
+                report = self.count(machine=machine)
+                self.assertEqual(self.between(report), known_loop.instructions())
+
+    def test_counts_the_same_instruction_by_instruction(self) -> None:
+        report = self.count(precise=True)
+        self.assertEqual(self.between(report), known_loop.instructions())
+
+    def test_sums_the_cores(self) -> None:
+        report = self.count(cores=2)
+        self.assertEqual(len(report.cores), 2)
+        self.assertEqual(report.instructions, sum(report.cores))
+        self.assertGreater(report.cores[0], known_loop.instructions())
+
+    def test_profiles_between_marks(self) -> None:
+        image = known_loop.image()
+        found = symbols.Symbols(image)
+        marks = [found.address(f"known_loop_{end}") for end in ("begin", "end")]
+        report = qemu.run(qemu.Vm(image), marks=marks, profile=(1, 2)).report
+        spent = sum(run.length * run.executions for run in report.runs)
+        self.assertEqual(spent, known_loop.instructions())
+
+    def test_refuses_an_argument_it_does_not_know(self) -> None:
+        for argument in ("mark=here", "profile=x:1", "precise=maybe", "speed=on"):
+            with self.subTest(argument), tempfile.TemporaryDirectory() as directory:
+                words = qemu.Vm(known_loop.image()).arguments()
+                plugin = f"{counter.plugin()},out={directory}/report,{argument}"
+                result = subprocess.run(
+                    [*words, "-plugin", plugin],
+                    capture_output=True,
+                    text=True,
+                    timeout=30,
+                )
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(f'bad argument "{argument}"', result.stderr)
+
+
+class CommonTest(unittest.TestCase):
+    def test_contestants_take_turns(self) -> None:
+        order = []
+        contestants = {
+            name: lambda name=name: order.append(name) or len(order)
+            for name in ("a", "b")
+        }
+        results = alternate.alternate(contestants, 3)
+        self.assertEqual(order, ["a", "b", "b", "a", "a", "b"])
+        self.assertEqual(results, {"a": [1, 4, 5], "b": [2, 3, 6]})
+
+
+class CommandTest(unittest.TestCase):
+    """Each benchmark in its short form."""
+
+    def bench(self, name: str) -> dict[str, dict]:
+        """Runs the benchmark; its tables by name."""
+        directory = self.enterContext(tempfile.TemporaryDirectory())
+        result = subprocess.run(
+            [ROOT / "bench" / name, "--short", "--output", directory],
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        written = json.loads((pathlib.Path(directory) / f"{name}.json").read_text())
+        self.assertIn("QEMU", written["machine"]["qemu"])
+        for table in written["tables"]:
+            self.assertIn(table["title"], result.stdout)
+            self.assertTrue(table["rows"], table["title"])
+            for row in table["rows"]:
+                self.assertEqual(len(row), len(table["columns"]), row)
+                for value in row:
+                    if not isinstance(value, str) and value is not None:
+                        self.assertGreater(value, 0, row)
+            csv = pathlib.Path(directory) / f"{name}-{table['name']}.csv"
+            self.assertEqual(
+                len(csv.read_text().splitlines()), len(table["rows"]) + 1
+            )
+        return {table["name"]: table for table in written["tables"]}
+
+    def test_dispatch(self) -> None:
+        require(NATIVE / "bench" / "bench_dispatch.elf")
+        tables = self.bench("dispatch")
+        calls = dict(tables["calls"]["rows"])
+        # Exact, so it may be asserted: what an Ebb call may cost.
+        for call in ("Ebb call, fixed id", "Ebb call, id in memory"):
+            self.assertLessEqual(calls[call], calls["virtual call"] + 2, call)
+        # A load, a test, a branch, a call and a return can't be had for less.
+        self.assertGreaterEqual(calls["Ebb call, fixed id"], 5)
+
+    def test_boot(self) -> None:
+        require(NATIVE / "bench" / "bench_boot.elf")
+        require(NATIVE / "apps" / "hello" / "hello.elf")
+        tables = self.bench("boot")
+        stages = [row[0] for row in tables["stages-microvm"]["rows"]]
+        self.assertTrue(stages[0].startswith("entry point"), stages)
+        self.assertEqual(
+            stages[-2:], ["application's main", "network up, static address"]
+        )
+        since_entry = [row[2] for row in tables["stages-microvm"]["rows"]][1:]
+        self.assertEqual(since_entry, sorted(since_entry))
+
+    def test_missing_builds_are_named(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            result = subprocess.run(
+                [ROOT / "bench" / "dispatch", "--output", directory],
+                env={**os.environ, "EBBRT_BUILD": directory},
+                capture_output=True,
+                text=True,
+                timeout=30,
+            )
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("bench_dispatch.elf is not built; run ./ebbrt build", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
