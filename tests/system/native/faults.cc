@@ -88,6 +88,7 @@ void FreeTwice() {
   void* volatile block = std::malloc(100'000);  // not to be optimised away
   std::free(block);
   std::free(block);
+  asm volatile("");  // no tail call, as above
 }
 
 const std::map<std::string, std::function<void()>> kCases = {
