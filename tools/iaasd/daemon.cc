@@ -151,8 +151,11 @@ kj::Promise<void> Daemon::StarterDone() {
   static constexpr char kStays = 's';
   auto told = kj::Promise<void>(kj::READY_NOW);
   if (IsUsed()) {
-    // A starter that is gone can't be told, and needn't.
-    told = lifetime_->write(&kStays, 1).catch_([](kj::Exception&&) {});
+    // A starter that is gone can't be told, and needn't. Its socket's error may
+    // be thrown by write() itself.
+    told = kj::evalNow([this]() {
+             return lifetime_->write(&kStays, 1);
+           }).catch_([](kj::Exception&&) {});
   }
   return told.then([this]() { return WhenUnused(); });
 }

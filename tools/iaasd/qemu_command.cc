@@ -24,7 +24,7 @@ std::string MachineOption(Machine machine) {
       // What is left: local and I/O APIC, MP table, serial port and virtio-mmio
       // devices, which QEMU names on the kernel command line. The older timers
       // and interrupt controller would only have to be silenced.
-      return "microvm,acpi=off,pit=off,pic=off,rtc=off,isa-serial=on";
+      return "microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on";
     case Machine::kPc:
       return "pc,usb=off,vmport=off";
     case Machine::kQ35:
