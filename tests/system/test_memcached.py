@@ -17,7 +17,7 @@ import unittest
 
 import binary_client as binary
 from binary_client import Client, request, store
-from harness import HOSTED, NATIVE, Namespace, require
+from harness import HOSTED, NATIVE, Namespace, processes, require
 
 LOAD_SECONDS = 30 if os.environ.get("EBBRT_LONG") == "1" else 3
 PORT = 11211
@@ -345,17 +345,16 @@ class FrontEndTest(unittest.TestCase):
         self.assertRegex(process.stdout.readline(),
                          r"^memcached: serving at [\d.]+:11211\n$")
         process.send_signal(signal.SIGINT)
-        stdout, _ = process.communicate(timeout=10)
-        self.assertEqual((stdout, process.returncode), ("", 130))
+        stdout, stderr = process.communicate(timeout=10)
+        self.assertEqual((stdout, process.returncode), ("", 130), stderr)
         self.namespace.assert_clean(self)
 
     def test_the_machine_s_end_is_told(self) -> None:
         process = self.start("-m", 64)
         process.stdout.readline()
-        machines = subprocess.run(["pgrep", "-f", "qemu.*memcached"],
-                                  capture_output=True, text=True).stdout.split()
-        for machine in self.namespace.inhabitants() & set(map(int, machines)):
-            os.kill(machine, signal.SIGKILL)
+        machines = self.namespace.inhabitants() & processes("qemu-system")
+        self.assertEqual(len(machines), 1)
+        os.kill(machines.pop(), signal.SIGKILL)
         _, stderr = process.communicate(timeout=10)
         self.assertEqual(process.returncode, 1, stderr)
         self.assertIn("the machine has ended", stderr)
