@@ -33,18 +33,22 @@ class Symbols:
     def __init__(self, image: pathlib.Path) -> None:
         self._image = image
         self._by_name: dict[str, int] = {}
-        places_ = []
-        for line in _output([tool("nm"), image]).splitlines():
-            match = re.fullmatch(r"([0-9a-f]+) (\w) (.+)", line)
-            if not match:
+        functions = []
+        for line in _output([tool("readelf"), "-sW", image]).splitlines():
+            fields = line.split()
+            if len(fields) < 8 or not re.fullmatch(r"\d+:", fields[0]):
                 continue
-            address = int(match[1], 16)
-            self._by_name.setdefault(match[3], address)
-            if match[2] in "tTwW":
-                places_.append((address, match[3]))
-        places_.sort()
-        self._addresses = [address for address, _ in places_]
-        self._names = [name for _, name in places_]
+            _, value, _, kind, binding, _, section, name = fields[:8]
+            if not section.isdigit() and section != "ABS":
+                continue
+            address = int(value, 16)
+            self._by_name.setdefault(name, address)
+            # Local labels of assembly are no functions.
+            if kind in ("FUNC", "IFUNC") or (kind, binding) == ("NOTYPE", "GLOBAL"):
+                functions.append((address, name))
+        functions.sort()
+        self._addresses = [address for address, _ in functions]
+        self._names = [name for _, name in functions]
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
