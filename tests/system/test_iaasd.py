@@ -128,6 +128,14 @@ class Case(unittest.TestCase):
         self.ns.assert_clean(self)
 
 
+class Units(unittest.TestCase):
+    def test_the_parts_that_need_no_machine(self):
+        program = harness.HOSTED / "tests" / "system" / "iaasd" / "iaasd_test"
+        run = subprocess.run([harness.require(program)], capture_output=True,
+                             text=True, timeout=60)  # fmt: skip
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+
 class Nodes(Case):
     def test_run_shows_the_console_and_ends_with_the_guests_code(self):
         for machine in ("microvm", "pc", "q35"):
