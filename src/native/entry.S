@@ -61,8 +61,6 @@ boot_gdt_pointer:
   .quad boot_gdt
 initial_mxcsr:
   .long 0x1F80  // all exceptions masked, round to nearest
-initial_x87_control:
-  .word 0x37F   // all exceptions masked, 64-bit precision
 // Time stamp at the first instruction, for the boot chart.
   .balign 8
   .globl boot_entry_tsc
@@ -103,8 +101,7 @@ secondary_tickets:
   movl %eax, %gs
   movl $0x10, %eax
   movl %eax, %ss
-  fninit
-  fldcw initial_x87_control
+  fninit  // and with it the control word 0x37F: masked, 64-bit precision
   ldmxcsr initial_mxcsr
 .endm
 
