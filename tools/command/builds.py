@@ -220,7 +220,11 @@ def _ninja(tree: Tree, targets: Sequence[str], keep_going: bool) -> str:
             step.state(f"{edge[1]}/{edge[2]}")
 
     result = process.run(
-        ["ninja", "-C", tree.path, *(["-k", "0"] if keep_going else []), *targets],
+        [
+            *("ninja", "-C", tree.path, "-j", str(os.cpu_count() or 1)),
+            *(["-k", "0"] if keep_going else []),
+            *targets,
+        ],
         timeout=NINJA_TIMEOUT,
         log=tree.log,
         env=_environment(),
