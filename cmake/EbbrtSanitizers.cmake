@@ -7,10 +7,8 @@ if(EBBRT_SANITIZE)
   add_link_options(-fsanitize=${EBBRT_SANITIZE})
   if(EBBRT_SANITIZE MATCHES thread)
     # ThreadSanitizer doesn't understand fences. Asio's are not what its own or
-    # our threads synchronize by: that is locks and atomic variables. The other
-    # ones are the drivers', and on Linux their device is on the same thread.
+    # our threads synchronize by: that is locks and atomic variables.
     add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
-    add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-tsan>)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # GCC loses track of values through its own instrumentation; the plain build
