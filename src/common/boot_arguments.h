@@ -36,7 +36,7 @@ struct BootArguments {
   std::optional<Ipv4Address> gateway;  ///< ebbrt.gateway=10.0.0.1
   std::optional<uint32_t> protocol;    ///< ebbrt.protocol=1
   std::optional<uint64_t> tsc_khz;     ///< ebbrt.tsc_khz=2400000
-  std::string net_features;            ///< ebbrt.net=-csum,-tso
+  std::string net_features;            ///< ebbrt.net=-csum,-mtu
   bool quiet = false;                  ///< ebbrt.quiet
   bool boot_chart = false;             ///< ebbrt.bootchart
   std::vector<std::string> arguments;  ///< after --

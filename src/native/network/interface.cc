@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "lwip/etharp.h"
@@ -147,8 +148,14 @@ err_t Interface::Send(pbuf* frame) {
   client_.OnTraffic();
   client_.OnFramesQueued();
   if (backlog_.Empty() && TrySend(sendable)) return ERR_OK;
+  try {
+    backlog_.Push(sendable);
+  } catch (const std::bad_alloc&) {
+    ++counters_.unsendable;
+    pbuf_free(sendable);
+    return ERR_MEM;  // below lwIP, which exceptions don't pass
+  }
   ++counters_.queued;
-  backlog_.Push(sendable);
   DrainBacklog();
   return ERR_OK;
 }
@@ -195,13 +202,15 @@ void Interface::ReleaseAfterTransmit(std::unique_ptr<IOBuf> bytes) {
   // The backlog goes out after all that has a number by now.
   uint64_t sequence = device_.NextSequence() + backlog_.Size();
   if (device_.OldestInFlight() == sequence || device_.Failed()) return;
-  deferred_.Push({sequence, std::move(bytes)});
+  gathering_.sequence = sequence;
+  gathering_.bytes = JoinChains(std::move(gathering_.bytes), std::move(bytes));
 }
 
 void Interface::RunDeferred() {
   uint64_t oldest = device_.Failed() ? ~uint64_t{0} : device_.OldestInFlight();
-  while (!deferred_.Empty() && deferred_.Front().sequence <= oldest) {
-    deferred_.Pop();
+  if (waiting_.sequence <= oldest) {
+    waiting_ = std::exchange(gathering_, {});
+    if (waiting_.sequence <= oldest) waiting_ = {};
   }
 }
 

@@ -81,6 +81,8 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
 
  private:
   /// Bytes to be dropped when the device is done with all before `sequence`.
+  /// Two generations are enough: one gathers while the other waits for its
+  /// number to be reached, so that deferring allocates nothing.
   struct Deferred {
     uint64_t sequence = 0;
     std::unique_ptr<IOBuf> bytes;
@@ -112,7 +114,8 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   bool polling_ = false;
   bool turn_spawned_ = false;
   RingQueue<pbuf*> backlog_;
-  RingQueue<Deferred> deferred_;
+  Deferred gathering_;
+  Deferred waiting_;
   Counters counters_;
 };
 

@@ -1,5 +1,6 @@
 #include "native/network/stack.h"
 
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -137,13 +138,24 @@ void Stack::Deliver() {
       platform::WriteConsole(std::string("ebbrt: a network callback threw: ") +
                              error.what() + "\n");
       item->DeliverFailed();
+    } catch (...) {
+      platform::WriteConsole(
+          "ebbrt: a network callback threw something that is no "
+          "std::exception\n");
+      item->DeliverFailed();
     }
   }
 }
 
 void Stack::PlanFlush() {
   if (std::exchange(flush_planned_, true)) return;
-  event_manager->AtEndOfEvent([this] { Flush(); });
+  try {
+    event_manager->AtEndOfEvent([this] { Flush(); });
+  } catch (const std::bad_alloc&) {
+    // Perhaps below lwIP, which exceptions don't pass. The next output tries
+    // again, at the latest a timer's.
+    flush_planned_ = false;
+  }
 }
 
 void Stack::Flush() {

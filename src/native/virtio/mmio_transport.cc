@@ -48,7 +48,7 @@ DeviceType MmioTransport::Type() const {
 
 void MmioTransport::Reset() {
   registers_->status = 0;
-  while (registers_->status != 0) {
+  for (int i = 0; i < kResetPolls && registers_->status != 0; ++i) {
   }
 }
 

@@ -210,12 +210,8 @@ bool NetDevice::Transmit(std::span<const Piece> pieces, NetHeader* header,
   if (failed_) return false;
   if (transmit_.FreeDescriptors() < pieces.size()) Reclaim();
   *header = {.flags = offload.flags,
-             .segmentation = offload.segmentation,
-             .header_length = offload.header_length,
-             .segment_size = offload.segment_size,
              .checksum_start = offload.checksum_start,
-             .checksum_offset = offload.checksum_offset,
-             .buffer_count = 0};
+             .checksum_offset = offload.checksum_offset};
   auto id = transmit_.Add(pieces, {});
   if (!id) return false;
   in_flight_[*id] = {token, next_sequence_++, newest_, kNone};

@@ -55,12 +55,9 @@ class NetDevice {
     virtual void OnFailed(const std::string& why) = 0;
   };
 
-  /// What a frame's sums and segments are to be, besides its bytes.
+  /// What the device is to sum in a frame.
   struct Offload {
     uint8_t flags = 0;  // kNeedsChecksum
-    uint8_t segmentation = kSegmentNone;
-    uint16_t header_length = 0;
-    uint16_t segment_size = 0;
     uint16_t checksum_start = 0;
     uint16_t checksum_offset = 0;
   };

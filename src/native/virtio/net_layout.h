@@ -7,24 +7,20 @@
 
 namespace ebbrt::virtio {
 
-/// §5.1.3.
+/// §5.1.3; those that this system uses (docs/network.md says why not others).
 namespace net_feature {
 inline constexpr uint64_t kChecksum = uint64_t{1} << 0;
 inline constexpr uint64_t kGuestChecksum = uint64_t{1} << 1;
 inline constexpr uint64_t kMtu = uint64_t{1} << 3;
 inline constexpr uint64_t kMac = uint64_t{1} << 5;
 inline constexpr uint64_t kGuestTso4 = uint64_t{1} << 7;
-inline constexpr uint64_t kHostTso4 = uint64_t{1} << 11;
 inline constexpr uint64_t kMergeableBuffers = uint64_t{1} << 15;
-inline constexpr uint64_t kStatus = uint64_t{1} << 16;
-inline constexpr uint64_t kControlQueue = uint64_t{1} << 17;
-inline constexpr uint64_t kMultiqueue = uint64_t{1} << 22;
 }  // namespace net_feature
 
 /// What stands before every frame, §5.1.6; with VERSION_1 always of this size.
 struct NetHeader {
   uint8_t flags = 0;
-  uint8_t segmentation = 0;  // kSegment...
+  uint8_t segmentation = 0;
   uint16_t header_length = 0;
   uint16_t segment_size = 0;
   uint16_t checksum_start = 0;
@@ -36,8 +32,6 @@ static_assert(offsetof(NetHeader, buffer_count) == 10);
 
 inline constexpr uint8_t kNeedsChecksum = 1;
 inline constexpr uint8_t kDataValid = 2;
-inline constexpr uint8_t kSegmentNone = 0;
-inline constexpr uint8_t kSegmentTcp4 = 1;
 
 /// Offsets in the device's configuration, §5.1.4.
 namespace net_config {

@@ -17,7 +17,6 @@ struct Switch {
 constexpr std::array kSwitches = {
     Switch{"csum", net_feature::kChecksum},
     Switch{"guestcsum", net_feature::kGuestChecksum},
-    Switch{"tso", net_feature::kHostTso4},
     Switch{"guesttso", net_feature::kGuestTso4},
     Switch{"mrgrxbuf", net_feature::kMergeableBuffers},
     Switch{"eventidx", feature::kEventIndex},
@@ -50,7 +49,6 @@ uint64_t FeatureOf(std::string_view word) {
 /// Removes what cannot be without what is missing.
 uint64_t Consistent(uint64_t features) {
   using namespace net_feature;
-  if ((features & kChecksum) == 0) features &= ~kHostTso4;
   // A received segment of 64 KiB fits no buffer of ours alone.
   if ((features & kGuestChecksum) == 0 || (features & kMergeableBuffers) == 0) {
     features &= ~kGuestTso4;

@@ -103,7 +103,7 @@ std::string PciTransport::Name() const {
 void PciTransport::Reset() {
   common_->device_status = 0;
   // §4.1.4.3.2: the reset is done when it reads as zero.
-  while (common_->device_status != 0) {
+  for (int i = 0; i < kResetPolls && common_->device_status != 0; ++i) {
   }
 }
 

@@ -39,6 +39,10 @@ inline constexpr uint8_t kNeedsReset = 64;
 inline constexpr uint8_t kFailed = 128;
 }  // namespace status
 
+/// How often the status is read before a device that won't reset is left as it
+/// is: a broken device must not hold the node.
+inline constexpr int kResetPolls = 1'000'000;
+
 class Transport {
  public:
   virtual ~Transport() = default;
