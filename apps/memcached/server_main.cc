@@ -2,8 +2,9 @@
 // process; the same source.
 //
 //   -p PORT   the TCP port to serve (11211; 0: a free one)
-//   -m MIB    what items may take of memory (no limit)
+//   -m MIB    what items may take of memory (64, or less on a small machine)
 #include <array>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -18,6 +19,23 @@
 namespace ebbrt::memcached {
 namespace {
 
+/// memcached's own default, unless the machine has less: then what is a good
+/// part of it, because packets need memory too. Found by asking for the memory,
+/// as there is no other question that both platforms answer.
+size_t DefaultMemoryLimit() {
+  constexpr size_t kDefault = 64 << 20;
+  constexpr size_t kLeast = 1 << 20;
+  size_t limit = kDefault;
+  while (limit > kLeast) {
+    // volatile: an allocation that nobody uses may be left out.
+    void* volatile probe = std::malloc(limit + limit / 3);
+    std::free(probe);
+    if (probe != nullptr) break;
+    limit /= 2;
+  }
+  return limit;
+}
+
 Endpoint Start() {
   constexpr std::array<std::string_view, 2> kKnown{"-p", "-m"};
   Options options(runtime::Arguments(), kKnown);
@@ -26,7 +44,8 @@ Endpoint Start() {
   }
   auto port = options.Number("-p", kDefaultPort, 0, 65535);
   auto mebibytes = options.Number("-m", 0, 1, 1 << 20);
-  if (mebibytes != 0) store->SetMemoryLimit(mebibytes << 20);
+  store->SetMemoryLimit(mebibytes != 0 ? mebibytes << 20
+                                       : DefaultMemoryLimit());
   network_manager->Up().Get();
   return server->Listen(static_cast<uint16_t>(port));
 }

@@ -360,6 +360,33 @@ class FrontEndTest(unittest.TestCase):
         self.assertIn("the machine has ended", stderr)
         self.namespace.assert_clean(self)
 
+    def test_full_memory_is_an_answer(self) -> None:
+        process = self.start("-m", 16)
+        host, port = process.stdout.readline().split()[-1].split(":")
+        client = self.enterContext(Client(self.namespace.name, (host, int(port))))
+        for size in (1 << 20, 100):
+            key, value, full = b"full %d" % size, bytes(size), None
+            for batch in range(5000):
+                client.send(b"".join(store(binary.SETQ, b"%s %d.%d" % (key, batch, i),
+                                           value) for i in range(100000 // size + 1))
+                            + request(binary.NOOP))
+                full = client.answer()
+                if full.status != binary.OK:
+                    break
+            self.assertEqual((full.status, full.value),
+                             (binary.OUT_OF_MEMORY, b"Out of memory allocating item"))
+            while full.opcode != binary.NOOP:
+                full = client.answer()
+            # What is there stays, and what goes makes room.
+            first = b"%s 0.0" % key
+            self.assertEqual(client.ask(request(binary.GET, first)).value, value)
+            self.assertEqual(client.ask(request(binary.DELETE, first)).status,
+                             binary.OK)
+            self.assertEqual(client.ask(store(binary.SET, first, value)).status,
+                             binary.OK)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(10), 130)
+
     def test_errors_name_the_thing(self) -> None:
         for words, expected in (
                 (["/nonexistent/memcached.elf"], "/nonexistent/memcached.elf"),
