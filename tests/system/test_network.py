@@ -19,7 +19,7 @@ from harness import NATIVE, Namespace, eventually, require
 
 HOST = "10.77.0.1"
 NODE = "10.77.0.2"
-ECHO, COUNT, SOURCE, CONTROL = 7, 9, 19, 20
+ECHO, COUNT, SOURCE, CONTROL, BLOCKER = 7, 9, 19, 20, 21
 TAP = "tap0"
 MEBIBYTE = 1 << 20
 STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
@@ -253,6 +253,37 @@ class NetworkTest(unittest.TestCase):
                                   struct.pack("ii", 1, 0))
             connection.close()
         self.assert_serves()
+
+    def test_callbacks_may_block(self) -> None:
+        self.start()
+        blocked = [self.connect(BLOCKER) for _ in range(20)]
+        began = time.monotonic()
+        for i, connection in enumerate(blocked):
+            connection.sendall(b"%02d" % i)
+        for connection in blocked:
+            self.assertEqual(receive(connection, 4), b"wait")
+        first = time.monotonic() - began
+        self.assert_serves()  # while twenty events are blocked
+        for i, connection in enumerate(blocked):
+            connection.sendall(b"+")  # not delivered before the first is done
+            self.assertEqual(receive(connection, 2), b"%02d" % i)
+        self.assertLess(first, 0.9, "sent before blocking, arrived after it")
+        for connection in blocked:
+            self.assertEqual(receive(connection, 5), b"wait+")
+
+    def test_a_callback_that_throws_costs_its_connection_only(self) -> None:
+        self.start()
+        connection = self.connect(CONTROL)
+        connection.sendall(b"throw")
+        with self.assertRaises(ConnectionResetError):
+            connection.recv(1)
+        self.assertIn("as the peer wished", self.said())
+        self.assert_serves()
+
+    def test_the_node_ends_when_told(self) -> None:
+        vm = self.start()
+        self.connect(CONTROL).sendall(b"exit")
+        self.assertIsNotNone(vm.wait(20))
 
     def test_a_port_without_listener_refuses(self) -> None:
         self.start()

@@ -233,6 +233,18 @@ void TcpStream::DeliverReceived() {
   handler_->OnReceive(std::move(data));
 }
 
+/// The handler threw: the connection is reset, and the handler, if it is still
+/// there, told so, that it may clean up.
+void TcpStream::DeliverFailed() {
+  auto* handler = handler_;
+  Abort();
+  if (handler == nullptr) return;
+  handler_ = handler;
+  over_ = true;
+  error_ = std::make_error_code(std::errc::connection_aborted);
+  stack_.ReadySoon(*this);
+}
+
 /// Opens the window by what was taken.
 void TcpStream::Credit(size_t bytes) {
   while (pcb_ != nullptr && bytes > 0) {
@@ -336,8 +348,8 @@ void TcpStream::DropQueue() {
 // -----------------------------------------------------------------------
 
 void TcpStream::Close() {
-  if (std::exchange(closing_, true)) return;
   handler_ = nullptr;
+  if (std::exchange(closing_, true)) return;
   DropReceived();
   if (pcb_ != nullptr) stack_.Dirty(*this);
 }

@@ -52,7 +52,7 @@ class TcpStream final : public Deliverable {
   Endpoint Remote() const { return remote_; }
 
   void Deliver() override;
-  void DeliverFailed() override { Abort(); }
+  void DeliverFailed() override;
   void Flush() override;
 
  private:

@@ -3,15 +3,20 @@
 //   port  7  echo; stops reading while more than kMostQueued bytes wait
 //   port  9  counts until the peer's end of stream, answers with the number
 //   port 19  reads a line with a number, sends that many bytes, closes
-//   port 20  "exit" ends the node
+//   port 20  "exit" ends the node, "throw" throws in the callback
+//   port 21  says "wait", blocks its event for a second in the callback, echoes
 //
 // With an argument A.B.C.D:PORT it also connects there and echoes; what becomes
 // of the attempt is said on the console.
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "common/future.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "platform/log.h"
@@ -99,8 +104,22 @@ class Control : public Service {
   using Service::Service;
   void OnReceive(std::unique_ptr<IOBuf> data) override {
     if (data->View().starts_with("exit")) runtime::Exit(0);
+    if (data->View().starts_with("throw")) {
+      throw std::runtime_error("as the peer wished");
+    }
     connection_->Abort();
     delete this;
+  }
+};
+
+/// What was sent before it blocks must be on its way meanwhile.
+class Blocker : public Service {
+ public:
+  using Service::Service;
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    connection_->Send(IOBuf::Wrap("wait"));
+    SleepFor(std::chrono::seconds(1)).Get();
+    connection_->Send(std::move(data));
   }
 };
 
@@ -139,6 +158,7 @@ void AppMain() {
   Serve<Count>(9);
   Serve<Source>(19);
   Serve<Control>(20);
+  Serve<Blocker>(21);
   Say("echo: up at " + network_manager->Address().ToString());
   for (const auto& argument : runtime::Arguments()) ConnectTo(argument);
 }
