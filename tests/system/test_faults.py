@@ -25,7 +25,8 @@ FAULTS = [
     ("check", r"faults\.cc:\d+: the number is wrong \(forty_two == 43\)",
      ["BreakInvariant", "AppMain"]),
     ("abort", r"aborted by signal 6", ["abort", "AppMain"]),
-    ("terminate", r"aborted by signal 6", ["terminate", "ThrowAway", "Terminate"]),
+    ("terminate", r"nobody catches a St13runtime_error: nobody catches this",
+     ["terminate", "ThrowAway", "Terminate"]),
     ("free-twice", r"what was freed had not been allocated", ["FreeTwice", "AppMain"]),
 ]
 
