@@ -102,7 +102,7 @@ void Daemon::Run(kj::WaitScope& scope) {
 }
 
 kj::Promise<void> Daemon::AcceptLoop() {
-  return receiver_->accept()
+  return kj::evalNow([this]() { return receiver_->accept(); })
       .then([this](kj::Own<kj::AsyncIoStream> stream) -> kj::Promise<void> {
         Accept(kj::mv(stream));
         return kj::READY_NOW;

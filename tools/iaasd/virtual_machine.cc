@@ -232,17 +232,20 @@ void VirtualMachine::HandleMonitor() {
 }
 
 kj::Promise<NodeExit> VirtualMachine::AwaitEnd() {
-  // A read that fails is an end of the stream: QEMU was killed.
-  const auto ignore = [](kj::Exception&&) {};
-  auto output = kj::heapArrayBuilder<kj::Promise<void>>(4);
-  output.add(ReadConsole().eagerlyEvaluate(ignore));
-  output.add(ReadErrors().eagerlyEvaluate(ignore));
-  output.add(ReadMonitor().eagerlyEvaluate(ignore));
+  // What fails here, at once or later, fails because QEMU has ended.
+  const auto start = [](auto&& operation) {
+    return kj::evalNow(operation).eagerlyEvaluate([](kj::Exception&&) {});
+  };
   // QEMU answers, and reports events, once it has been greeted.
   static constexpr std::string_view kGreeting =
       "{\"execute\":\"qmp_capabilities\"}\n";
-  output.add(monitor_->write(kGreeting.data(), kGreeting.size())
-                 .eagerlyEvaluate(ignore));
+  auto output = kj::heapArrayBuilder<kj::Promise<void>>(4);
+  output.add(start([this]() { return ReadConsole(); }));
+  output.add(start([this]() { return ReadErrors(); }));
+  output.add(start([this]() { return ReadMonitor(); }));
+  output.add(start([this]() {
+    return monitor_->write(kGreeting.data(), kGreeting.size());
+  }));
   return process_->OnExit().then(
       [this, all = kj::joinPromises(output.finish())](int status) mutable {
         return all.exclusiveJoin(loop_.timer.afterDelay(kDrainTime))
@@ -280,12 +283,13 @@ NodeExit VirtualMachine::Judge(int status) const {
     if (!killed_why_.empty()) {
       return {.kind = ExitKind::kKilled, .reason = killed_why_};
     }
-    return {.kind = ExitKind::kCrashed,
-            .reason = "QEMU was ended by signal " +
-                      std::to_string(WTERMSIG(status)) + " (" +
-                      strsignal(WTERMSIG(status)) +
-                      "), which the daemon did not send; out of memory?" +
-                      (said.empty() ? "" : " QEMU said: " + said)};
+    const int signal = WTERMSIG(status);
+    return {
+        .kind = ExitKind::kCrashed,
+        .reason = "QEMU was ended by signal " + std::to_string(signal) + " (" +
+                  strsignal(signal) + "), which the daemon did not send" +
+                  (signal == SIGKILL ? "; was the host out of memory?" : "") +
+                  (said.empty() ? "" : ". QEMU said: " + said)};
   }
   const int code = WEXITSTATUS(status);
   if (code == 0) {

@@ -56,14 +56,16 @@ class MemoryReader final : public ImageReader {
  public:
   explicit MemoryReader(const Image& image, size_t size = sizeof(Image))
       : bytes_(size) {
-    std::memcpy(bytes_.data(), &image, size);
+    if (size > 0) std::memcpy(bytes_.data(), &image, size);
   }
   uint64_t Size() const override { return bytes_.size(); }
   bool Read(uint64_t offset, std::span<std::byte> out) const override {
     if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
       return false;
     }
-    std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    if (!out.empty()) {
+      std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    }
     return true;
   }
 

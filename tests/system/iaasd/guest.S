@@ -4,12 +4,12 @@
 //   x  ends QEMU through isa-debug-exit, with code 21 (the default)
 //   h  halts for good
 //   r  resets the machine by a triple fault
-//   f  writes 4 MiB of lines to the serial port, then ends as with x
+//   f  writes 2.5 MiB of lines to the serial port, then ends as with x
 #define COM1 0x3f8
 #define DEBUG_EXIT 0xf4
 #define EXIT_CODE 21
 #define START_INFO_COMMAND_LINE 24      // hvm_start_info.cmdline_paddr
-#define FLOOD_LINES 65536               // of 64 bytes
+#define FLOOD_LINES 40960               // of 64 bytes
 
         .section .note.pvh, "a", @note
         .align 4
