@@ -234,7 +234,8 @@ class Ends(Case):
         self.assertEqual(self.ns.links(), {"ebbrt0", "ebbrt0n1"})
         run.kill()
         self.assert_gone()
-        self.assertEqual(len(self.ctl("list").stdout.splitlines()), 1)
+        listed = lambda: len(self.ctl("list").stdout.splitlines())  # noqa: E731
+        self.assertTrue(harness.eventually(lambda: listed() == 1))
         self.stop_daemon(daemon)
 
     def test_a_client_killed_at_any_moment_leaves_nothing(self):
@@ -297,8 +298,9 @@ class Ends(Case):
                 self.assertIn(".1.2/24", second.first_line)
                 first.send_signal(end)
                 first.wait(10)
-                self.assertTrue(harness.eventually(lambda: len(self.qemus()) == 1))
-                self.assertEqual(len(self.ctl("list").stdout.splitlines()), 2)
+                listed = lambda: len(self.ctl("list").stdout.splitlines())  # noqa: E731
+                self.assertTrue(harness.eventually(lambda: listed() == 2))
+                self.assertEqual(len(self.qemus()), 1)
                 second.send_signal(end)
                 second.wait(10)
                 self.ns.assert_clean(self)
