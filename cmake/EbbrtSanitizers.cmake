@@ -21,5 +21,7 @@ endif()
 option(EBBRT_FUZZ "Build for fuzzing; adds the target `fuzzers`" OFF)
 if(EBBRT_FUZZ)
   # The compiler that the code is written for is GCC: its warnings are the rule.
-  add_compile_options(-fsanitize=fuzzer-no-link -Wno-error)
+  add_compile_options(
+    -fsanitize=fuzzer-no-link -Wno-error
+    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${PROJECT_SOURCE_DIR}/tests/fuzz/kj_equality.h>")
 endif()
