@@ -82,7 +82,7 @@ class Starter {
   }
 
   void SecondStartup() {
-    if (ForMissing(&Startup)) timer_.Start(5s, [] { Verify(); });
+    if (ForMissing(&Startup)) timer_.Start(30s, [] { Verify(); });
   }
 
   static void Verify() {

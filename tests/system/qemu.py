@@ -18,7 +18,7 @@ class Result:
 
 
 def boot(image: pathlib.Path, machine: str, arguments: str = "", cores: int = 1,
-         memory: int = 128, seconds: float = 60.0, options: tuple = ()) -> Result:
+         memory: int = 128, seconds: float = 120.0, options: tuple = ()) -> Result:
     """Runs the image to its end; raises subprocess.TimeoutExpired if it has none.
     TCG, because it is there on every machine."""
     command = [
