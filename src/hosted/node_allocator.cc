@@ -11,6 +11,7 @@
 #include "common/boot_arguments.h"
 #include "common/event_manager.h"
 #include "common/frame.h"
+#include "common/global_id_map.h"  // back-ends ask for it: serve it
 #include "common/messenger.h"
 #include "common/runtime.h"
 #include "common/timer.h"

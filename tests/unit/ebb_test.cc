@@ -125,8 +125,8 @@ struct Configured : SharedEbb<Configured> {
 
 TEST(Ebb, AFaultHandlerBlocksOnTheGlobalIdMap) {
   if (runtime::ThisNode() != kFrontEndNode) {
-    GTEST_SKIP() << "this node has no front-end; tests/system/test_hello.py "
-                    "runs it across nodes";
+    GTEST_SKIP() << "this node has no front-end to ask, and the map would be "
+                    "at home there; hosted it runs";
   }
   EbbRef<Configured> ebb{ebb_allocator->Allocate()};
   EXPECT_THROW(ebb->value.size(), std::out_of_range);
