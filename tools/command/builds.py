@@ -235,7 +235,8 @@ def _ninja(tree: Tree, targets: Sequence[str], keep_going: bool) -> str:
         if done > 0:
             step.end(f"{done} steps done")
         return result.output
-    if keep_going and result.code is not None:
+    # Without a step that failed it is ninja itself that did.
+    if keep_going and result.code == 1 and "\nFAILED: " in result.output:
         step.end("done, with failures")
         return result.output
     step.end("failed")
