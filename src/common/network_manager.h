@@ -95,12 +95,16 @@ class NetworkManager {
 
   virtual ~NetworkManager() = default;
 
-  /// Resolves when the node has an address (static or by DHCP); on Linux at
-  /// once. Fails with std::system_error when there is no network device or no
-  /// lease within the deadline.
+  /// Resolves when the node has an address that others can reach (static or by
+  /// DHCP); on Linux at once. Fails with std::system_error when there is no
+  /// network device (no_such_device) or no lease within the deadline
+  /// (timed_out). A node always reaches itself, at 127.0.0.0/8 and, once it has
+  /// one, at its own address: for that nobody need wait for this, and without
+  /// any device it works all the same.
   virtual Future<void> Up() = 0;
 
-  /// This node's IPv4 address, 0.0.0.0 before Up(); on Linux the loopback.
+  /// This node's IPv4 address, 0.0.0.0 before Up(); the loopback's on Linux and
+  /// on a node without network device.
   virtual Ipv4Address Address() const = 0;
 
   /// Listens on `port` (0: a free one is chosen) of all addresses. Throws

@@ -33,7 +33,8 @@ const BootArguments& Boot();
 
 // --- for the ports
 // -------------------------------------------------------------
-/// Fixes what Boot() gives. Before anything asks; once.
+/// Fixes what Boot() gives. Before anything asks; once (the unit tests' main,
+/// inside an image that nobody booted, makes its node a front-end).
 void SetBoot(BootArguments arguments);
 
 /// The first event on core 0. On a back-end: brings up the network, connects to

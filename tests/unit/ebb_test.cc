@@ -124,10 +124,6 @@ struct Configured : SharedEbb<Configured> {
 };
 
 TEST(Ebb, AFaultHandlerBlocksOnTheGlobalIdMap) {
-  if (runtime::ThisNode() != kFrontEndNode) {
-    GTEST_SKIP() << "this node has no front-end to ask, and the map would be "
-                    "at home there; hosted it runs";
-  }
   EbbRef<Configured> ebb{ebb_allocator->Allocate()};
   EXPECT_THROW(ebb->value.size(), std::out_of_range);
   global_id_map->Set(ebb.Id(), "told").Get();

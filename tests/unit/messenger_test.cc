@@ -67,17 +67,7 @@ class TestPeer : public TcpConnection::Handler {
   bool closed = false;
 };
 
-class MessengerTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (runtime::ThisNode() != kFrontEndNode) {
-      GTEST_SKIP() << "this node is no front-end, so its messenger dials and "
-                      "does not listen";
-    }
-  }
-};
-
-TEST_F(MessengerTest, ProvesItselfAndAcceptsAProof) {
+TEST(MessengerTest, ProvesItselfAndAcceptsAProof) {
   TestPeer peer;
   peer.SendHello(20, runtime::Boot().secret);
   messenger->WaitForNode(20).Get();
@@ -87,7 +77,7 @@ TEST_F(MessengerTest, ProvesItselfAndAcceptsAProof) {
   EXPECT_TRUE(peer.AwaitClosed());
 }
 
-TEST_F(MessengerTest, AWrongSecretIsRefused) {
+TEST(MessengerTest, AWrongSecretIsRefused) {
   TestPeer peer;
   Secret wrong = runtime::Boot().secret;
   wrong[15] ^= 1;
@@ -96,7 +86,7 @@ TEST_F(MessengerTest, AWrongSecretIsRefused) {
   EXPECT_NE(peer.LastText().find("wrong secret"), std::string::npos);
 }
 
-TEST_F(MessengerTest, NothingIsServedBeforeTheProof) {
+TEST(MessengerTest, NothingIsServedBeforeTheProof) {
   TestPeer peer;
   peer.connection->Send(
       MakeFrame({.kind = FrameKind::kCall, .ebb = kGlobalIdMapId}, nullptr));
@@ -104,7 +94,7 @@ TEST_F(MessengerTest, NothingIsServedBeforeTheProof) {
   EXPECT_NE(peer.LastText().find("no hello"), std::string::npos);
 }
 
-TEST_F(MessengerTest, GarbageOversizeAndForeignVersionsAreRefused) {
+TEST(MessengerTest, GarbageOversizeAndForeignVersionsAreRefused) {
   for (std::string bytes : {std::string(64, 'x'),
                             MakeFrame({.version = 99}, nullptr)->ToString()}) {
     TestPeer peer;
@@ -116,7 +106,7 @@ TEST_F(MessengerTest, GarbageOversizeAndForeignVersionsAreRefused) {
   EXPECT_TRUE(peer.AwaitClosed());
 }
 
-TEST_F(MessengerTest, AConnectionThatStopsInAFrameEndsQuietly) {
+TEST(MessengerTest, AConnectionThatStopsInAFrameEndsQuietly) {
   TestPeer peer;
   peer.SendHello(22, runtime::Boot().secret);
   messenger->WaitForNode(22).Get();
@@ -130,11 +120,11 @@ TEST_F(MessengerTest, AConnectionThatStopsInAFrameEndsQuietly) {
   EXPECT_THROW(call.Get(), NodeLost) << "who waits for the answer is told";
 }
 
-TEST_F(MessengerTest, ACallToANodeThatIsNotThereFails) {
+TEST(MessengerTest, ACallToANodeThatIsNotThereFails) {
   EXPECT_THROW(messenger->Call(999, 1, 1, 0, nullptr).Get(), NodeLost);
 }
 
-TEST_F(MessengerTest, CallsAreServedAndErrorsTravelBack) {
+TEST(MessengerTest, CallsAreServedAndErrorsTravelBack) {
   TestPeer peer;
   peer.SendHello(23, runtime::Boot().secret);
   messenger->WaitForNode(23).Get();
@@ -172,7 +162,7 @@ TEST_F(MessengerTest, CallsAreServedAndErrorsTravelBack) {
   messenger->ForgetNode(23, "the test is over");
 }
 
-TEST_F(MessengerTest, ParametersThatAreNoMessageFailOnlyTheirCall) {
+TEST(MessengerTest, ParametersThatAreNoMessageFailOnlyTheirCall) {
   TestPeer peer;
   peer.SendHello(24, runtime::Boot().secret);
   messenger->WaitForNode(24).Get();
@@ -188,7 +178,7 @@ TEST_F(MessengerTest, ParametersThatAreNoMessageFailOnlyTheirCall) {
   messenger->ForgetNode(24, "the test is over");
 }
 
-TEST_F(MessengerTest, AnAnswerNobodyAskedForEndsTheConnection) {
+TEST(MessengerTest, AnAnswerNobodyAskedForEndsTheConnection) {
   TestPeer peer;
   peer.SendHello(25, runtime::Boot().secret);
   messenger->WaitForNode(25).Get();
@@ -198,7 +188,7 @@ TEST_F(MessengerTest, AnAnswerNobodyAskedForEndsTheConnection) {
   EXPECT_THROW(messenger->Call(25, 1, 1, 0, nullptr).Get(), NodeLost);
 }
 
-TEST_F(MessengerTest, ASecondNodeOfTheSameIdIsRefused) {
+TEST(MessengerTest, ASecondNodeOfTheSameIdIsRefused) {
   TestPeer first;
   first.SendHello(26, runtime::Boot().secret);
   messenger->WaitForNode(26).Get();

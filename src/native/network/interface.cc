@@ -56,7 +56,7 @@ err_t Interface::Init(netif* interface) {
   std::copy_n(self->device_.Mac().begin(), ETH_HWADDR_LEN, interface->hwaddr);
   interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
                      NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
-  interface->output = &etharp_output;
+  interface->output = &Interface::Output;
   interface->linkoutput = &Interface::LinkOutput;
   NETIF_SET_CHECKSUM_CTRL(
       interface, ChecksumFlags(self->device_, ReceivedChecksum::kUnverified));
@@ -131,6 +131,14 @@ void Interface::RefillOrRetry() {
 
 // --- transmit
 // ------------------------------------------------------------------
+
+err_t Interface::Output(netif* interface, pbuf* packet, const ip4_addr_t* to) {
+  if (ip4_addr_cmp(to, netif_ip4_addr(interface))) [[unlikely]] {
+    auto* self = static_cast<Interface*>(interface->state);
+    return self->client_.OnOwnPacket(interface, packet);
+  }
+  return etharp_output(interface, packet, to);
+}
 
 err_t Interface::LinkOutput(netif* interface, pbuf* frame) {
   return static_cast<Interface*>(interface->state)->Send(frame);

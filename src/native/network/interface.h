@@ -45,6 +45,9 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
     virtual void OnBatch() = 0;
     /// The device has stopped for good.
     virtual void OnDeviceFailed(const std::string& why) = 0;
+    /// A packet for the interface's own address, which must not reach the
+    /// device. Inside lwIP.
+    virtual err_t OnOwnPacket(netif* interface, pbuf* packet) = 0;
   };
 
   struct Counters {
@@ -67,6 +70,7 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   void Start();
 
   netif* Netif() { return &netif_; }
+  const netif* Netif() const { return &netif_; }
   virtio::NetDevice& Device() { return device_; }
   const Counters& Count() const { return counters_; }
 
@@ -89,6 +93,7 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   };
 
   static err_t Init(netif* interface);
+  static err_t Output(netif* interface, pbuf* packet, const ip4_addr_t* to);
   static err_t LinkOutput(netif* interface, pbuf* frame);
 
   void OnFrame(std::unique_ptr<IOBuf> frame,

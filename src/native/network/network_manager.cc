@@ -3,7 +3,6 @@
 
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "common/runtime.h"
@@ -26,42 +25,27 @@ constexpr CoreId kNetworkCore = 0;
 std::unique_ptr<Stack> MakeStack() {
   const BootArguments& boot = runtime::Boot();
   uint64_t wanted = virtio::WantedNetFeatures(boot.net_features);
-  auto device = network::FindNetworkDevice();
-  if (device == nullptr) return nullptr;
   auto stack =
-      std::make_unique<Stack>(std::move(device), wanted,
+      std::make_unique<Stack>(network::FindNetworkDevice(), wanted,
                               network::AddressPlan{boot.network, boot.gateway});
-  if (!boot.quiet) {
-    auto& link = stack->Link().Device();
-    platform::WriteConsole("ebbrt: network on " + link.Name() + ": " +
-                           virtio::NetFeatureNames(link.Features()) + "\n");
+  if (stack->Link() != nullptr && !boot.quiet) {
+    auto& device = stack->Link()->Device();
+    platform::WriteConsole("ebbrt: network on " + device.Name() + ": " +
+                           virtio::NetFeatureNames(device.Features()) + "\n");
   }
   return stack;
-}
-
-std::system_error NoDevice() {
-  return std::system_error(
-      std::make_error_code(std::errc::no_such_device),
-      "this machine has no usable virtio network device; give QEMU "
-      "-device virtio-net-pci or virtio-net-device");
 }
 
 class StackNetworkManager : public NetworkManager {
  public:
   StackNetworkManager() : stack_(MakeStack()) {}
 
-  Future<> Up() override {
-    return stack_ == nullptr ? MakeFailedFuture<void>(NoDevice())
-                             : stack_->Up();
-  }
+  Future<> Up() override { return stack_->Up(); }
 
-  Ipv4Address Address() const override {
-    return stack_ == nullptr ? Ipv4Address{} : stack_->Address();
-  }
+  Ipv4Address Address() const override { return stack_->Address(); }
 
   std::unique_ptr<TcpListener> Listen(uint16_t port,
                                       AcceptHandler accept) override {
-    if (stack_ == nullptr) throw NoDevice();
     boost::intrusive_ptr acceptor(
         new network::Acceptor(*stack_, port, std::move(accept)));
     return std::make_unique<network::PortListener>(*stack_,
@@ -70,7 +54,6 @@ class StackNetworkManager : public NetworkManager {
 
   Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) override {
     using Connection = std::unique_ptr<TcpConnection>;
-    if (stack_ == nullptr) return MakeFailedFuture<Connection>(NoDevice());
     try {
       return network::TcpStream::Connect(*stack_, remote);
     } catch (...) {

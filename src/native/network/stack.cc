@@ -22,7 +22,8 @@ std::exception_ptr UpError(std::error_code error) {
       error == std::errc::timed_out
           ? "no DHCP server leased an address; give ebbrt.ip=A.B.C.D/LENGTH "
             "and ebbrt.gateway, or start a server"
-          : "the network device";
+          : "this machine has no usable virtio network device; give QEMU "
+            "-device virtio-net-pci or virtio-net-device";
   return std::make_exception_ptr(std::system_error(error, what));
 }
 
@@ -36,13 +37,25 @@ Stack& Stack::Local() {
 Stack::Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
              const AddressPlan& plan)
     : timers_([this](void (*tick)()) { Tick(tick); }),
-      interface_(std::move(transport), wanted, *this),
-      by_dhcp_(!plan.network) {
+      loopback_([this] { Deliver(); }) {
   EBBRT_CHECK(local_stack == nullptr, "a core has one network stack");
+  if (transport != nullptr) {
+    Interface::Client& client = *this;
+    interface_.emplace(std::move(transport), wanted, client);
+  }
   local_stack = this;
   lwip_init();
-  interface_.Start();
-  netif* link = interface_.Netif();
+  loopback_.Start();
+  if (interface_) {
+    StartLink(plan);
+  } else {
+    up_ = std::make_error_code(std::errc::no_such_device);
+  }
+}
+
+void Stack::StartLink(const AddressPlan& plan) {
+  interface_->Start();
+  netif* link = interface_->Netif();
   netif_set_status_callback(link,
                             [](netif*) { Stack::Local().CheckAddress(); });
   if (plan.network) {
@@ -54,6 +67,7 @@ Stack::Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
     return;
   }
   netif_set_up(link);
+  by_dhcp_ = true;
   lease_deadline_.Start(kLeaseDeadline, [this] {
     SettleUp(std::make_error_code(std::errc::timed_out));
   });
@@ -62,13 +76,13 @@ Stack::Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
 }
 
 Stack::~Stack() {
-  if (by_dhcp_) dhcp_cleanup(interface_.Netif());
+  if (by_dhcp_) dhcp_cleanup(interface_->Netif());
   local_stack = nullptr;
 }
 
 Ipv4Address Stack::Address() const {
-  const netif* link = const_cast<Interface&>(interface_).Netif();
-  return {lwip_ntohl(netif_ip4_addr(link)->addr)};
+  if (!interface_) return {IPADDR_LOOPBACK};
+  return {lwip_ntohl(netif_ip4_addr(interface_->Netif())->addr)};
 }
 
 Future<> Stack::Up() {
@@ -85,7 +99,7 @@ Future<> Stack::Up() {
 }
 
 void Stack::CheckAddress() {
-  if (Address().value != 0 && netif_is_up(interface_.Netif())) SettleUp({});
+  if (Address().value != 0 && netif_is_up(interface_->Netif())) SettleUp({});
 }
 
 /// The first word counts, but for an address that comes after the deadline.
@@ -113,7 +127,7 @@ void Stack::OnDeviceFailed(const std::string& why) {
 
 void Stack::Tick(void (*tick)()) {
   // lwIP does not send again what it finds still held by the device.
-  interface_.Reclaim();
+  if (interface_) interface_->Reclaim();
   in_tick_ = true;
   tick();
   in_tick_ = false;
@@ -160,7 +174,7 @@ void Stack::PlanFlush() {
 
 void Stack::Flush() {
   while (auto item = lists_.TakeDirty()) item->Flush();
-  interface_.Kick();
+  if (interface_) interface_->Kick();
   flush_planned_ = false;
 }
 

@@ -1,5 +1,6 @@
-// Stack: one whole network stack: lwIP, its timers, its interface, and the
-// order in which their events reach the application.
+// Stack: one whole network stack: lwIP, its timers, its loopback, the interface
+// of the machine's device if it has one, and the order in which their events
+// reach the application.
 //
 // lwIP is entered in three ways, by a batch of frames, by a tick of its timers
 // and by what the application asks; the first two end with Deliver(), which
@@ -19,6 +20,7 @@
 #include "common/future.h"
 #include "native/network/deliverable.h"
 #include "native/network/interface.h"
+#include "native/network/loopback.h"
 #include "native/network/stack_timers.h"
 
 namespace ebbrt::network {
@@ -37,19 +39,26 @@ class Stack : private Interface::Client {
   /// The stack of this core; it must have been made.
   static Stack& Local();
 
-  /// Starts lwIP and the device. Throws what Interface does.
+  /// Starts lwIP and the device; with `transport` null there is the loopback
+  /// alone. Throws what Interface does.
   Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
         const AddressPlan& plan);
   ~Stack() override;
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
-  /// Resolves when there is an address. Fails with std::system_error
-  /// (timed_out) without lease in time, (no_such_device) when the device has
-  /// failed.
+  /// Resolves when the device has an address. Fails with std::system_error
+  /// (timed_out) without lease in time, (no_such_device) when there is no
+  /// device or it has failed. The loopback needs none of this.
   Future<> Up();
+  /// The device's, 0.0.0.0 while it has none; without device the loopback's.
   Ipv4Address Address() const;
-  Interface& Link() { return interface_; }
+  /// Null without device.
+  Interface* Link() { return interface_ ? &*interface_ : nullptr; }
+  /// Drops `bytes` when no frame in flight can show them.
+  void ReleaseAfterTransmit(std::unique_ptr<IOBuf> bytes) {
+    if (interface_) interface_->ReleaseAfterTransmit(std::move(bytes));
+  }
 
   /// `item` has news; it is delivered in this event or a later one.
   void Ready(Deliverable& item) { lists_.AddReady(item); }
@@ -71,7 +80,11 @@ class Stack : private Interface::Client {
   void OnFramesQueued() override { PlanFlush(); }
   void OnBatch() override { Deliver(); }
   void OnDeviceFailed(const std::string& why) override;
+  err_t OnOwnPacket(netif* interface, pbuf* packet) override {
+    return loopback_.Take(interface, packet);
+  }
 
+  void StartLink(const AddressPlan& plan);
   void Tick(void (*tick)());
   void Deliver();
   void PlanFlush();
@@ -80,12 +93,13 @@ class Stack : private Interface::Client {
   void SettleUp(std::error_code error);
 
   StackTimers timers_;
-  Interface interface_;
   DeliveryLists lists_;
+  Loopback loopback_;
+  std::optional<Interface> interface_;
   bool in_tick_ = false;
   bool flush_planned_ = false;
   bool delivery_spawned_ = false;
-  bool by_dhcp_;
+  bool by_dhcp_ = false;
 
   Timer lease_deadline_;
   std::optional<std::error_code> up_;  // settled, with what

@@ -328,7 +328,7 @@ void TcpStream::Acknowledged(size_t bytes) {
     done = JoinChains(std::move(done), std::move(queue_));
     queue_ = std::move(rest);
   }
-  if (done != nullptr) stack_.Link().ReleaseAfterTransmit(std::move(done));
+  if (done != nullptr) stack_.ReleaseAfterTransmit(std::move(done));
   if (queued_ == 0) {
     drained_ = true;
     stack_.Ready(*this);
@@ -340,7 +340,7 @@ void TcpStream::DropQueue() {
   unwritten_ = nullptr;
   queued_ = 0;
   if (queue_ != nullptr) {
-    stack_.Link().ReleaseAfterTransmit(std::move(queue_));
+    stack_.ReleaseAfterTransmit(std::move(queue_));
   }
 }
 

@@ -7,7 +7,8 @@
 //   port 21  says "wait", blocks its event for a second in the callback, echoes
 //
 // With an argument A.B.C.D:PORT it also connects there and echoes; what becomes
-// of the attempt is said on the console.
+// of the attempt is said on the console. With the argument "self" it connects
+// to its own echo at its own address and says how many bytes came back right.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -131,7 +132,38 @@ void Serve(uint16_t port) {
       });
 }
 
+/// Sends itself a mebibyte.
+class Self : public Service {
+ public:
+  explicit Self(std::unique_ptr<TcpConnection> connection)
+      : Service(std::move(connection)) {
+    auto bytes = IOBuf::Create(kSize);
+    for (size_t i = 0; i < kSize; ++i) {
+      bytes->WritableTail()[i] = std::byte(i % 251);
+    }
+    bytes->Append(kSize);
+    connection_->Send(std::move(bytes));
+  }
+  void OnReceive(std::unique_ptr<IOBuf> data) override {
+    for (char c : data->ToString()) {
+      if (static_cast<unsigned char>(c) != right_ % 251) return;
+      ++right_;
+    }
+    if (right_ < kSize) return;
+    Say("echo: from myself " + std::to_string(right_) + " bytes");
+    delete this;
+  }
+
+ private:
+  static constexpr size_t kSize = 1 << 20;
+  size_t right_ = 0;
+};
+
 void ConnectTo(const std::string& where) {
+  if (where == "self") {
+    new Self(network_manager->Connect({network_manager->Address(), 7}).Get());
+    return;
+  }
   auto remote = Endpoint::Parse(where);
   if (!remote) {
     Say("echo: '" + where + "' is not A.B.C.D:PORT");

@@ -3,6 +3,9 @@
 
 #include "lwip/ip_addr.h"
 
+struct netif;
+struct pbuf;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -11,6 +14,10 @@ extern "C" {
 u32_t ebbrt_tcp_initial_sequence(const ip_addr_t* local_ip, u16_t local_port,
                                  const ip_addr_t* remote_ip,
                                  u16_t remote_port);
+
+/* Drops (1) an IPv4 packet that claims to come from the loopback and came by a
+   device: nobody outside may speak as the node itself. */
+int ebbrt_drop_martian(struct pbuf* packet, struct netif* arrival);
 
 #ifdef __cplusplus
 }

@@ -32,6 +32,7 @@
 #define LWIP_DNS 0
 #define LWIP_STATS 0
 #define LWIP_NETIF_STATUS_CALLBACK 1
+/* Ours is an interface of its own (loopback.h): lwIP's would copy twice. */
 #define LWIP_NETIF_LOOPBACK 0
 
 /* A neighbour is known per address; 127 of them before entries are recycled
@@ -79,4 +80,6 @@
 /* Not predictable by others, RFC 6528. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) \
   ebbrt_tcp_initial_sequence(local_ip, local_port, remote_ip, remote_port)
+#define LWIP_HOOK_IP4_INPUT(packet, arrival) \
+  ebbrt_drop_martian(packet, arrival)
 #define LWIP_HOOK_FILENAME "lwip_hooks.h"
