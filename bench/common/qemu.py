@@ -14,7 +14,7 @@ PROGRAM = "qemu-system-x86_64"
 
 # As tools/iaasd/qemu_command.cc has them: what is measured is what is run.
 _MACHINES = {
-    "microvm": "microvm,acpi=off,pit=off,pic=off,rtc=off,isa-serial=on",
+    "microvm": "microvm,acpi=off,pit=off,pic=off,rtc=on,isa-serial=on",
     "pc": "pc,usb=off,vmport=off",
     "q35": "q35,usb=off,vmport=off,sata=off",
 }

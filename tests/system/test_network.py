@@ -26,7 +26,7 @@ STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
 SWITCHES = ["csum", "guestcsum", "guesttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
 
 MACHINES = {
-    "microvm": ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=off",
+    "microvm": ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=on",
                 "-global", "virtio-mmio.force-legacy=false",
                 "-device", "virtio-net-device,netdev=n"],
     "q35": ["-M", "q35", "-device", "virtio-net-pci,netdev=n"],
@@ -343,6 +343,14 @@ class NetworkTest(unittest.TestCase):
     def test_the_node_is_refused_by_us(self) -> None:
         self.start(arguments=f"{STATIC} -- {HOST}:1", wait="echo: connect to")
         self.assertRegex(self.said(), f"connect to {HOST}:1: Connection refused")
+
+    def test_the_node_connects_to_itself_by_its_own_address(self) -> None:
+        for switches in ("", "ebbrt.net=-csum,-guestcsum"):
+            with self.subTest(switches):
+                vm = self.start(arguments=f"{STATIC} {switches} -- self",
+                                wait=f"from myself {MEBIBYTE} bytes")
+                self.assert_serves()
+                self.stop(vm)
 
     # --- DHCP ---------------------------------------------------------------------------
 
