@@ -1,0 +1,80 @@
+// The Ebbs of test_ebbs.py, for both sides.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "common/event_manager.h"
+#include "common/future.h"
+#include "common/global_id_map.h"
+#include "common/home_ebb.h"
+#include "common/per_core_ebb.h"
+#include "common/shared_ebb.h"
+#include "tests/system/ebbs/report.capnp.h"
+
+namespace ebbs {
+
+using ebbrt::ApplicationEbbId;
+using ebbrt::EbbId;
+using ebbrt::EbbRef;
+using ebbrt::NodeId;
+
+/// Prints what it is told on the front-end: what test_ebbs.py looks at.
+class Report : public ebbrt::HomeEbb<Report> {
+ public:
+  static constexpr std::string_view kProtocol = "ebbs.report";
+  using HomeEbb::HomeEbb;
+  void Say(NodeId from, Line::Reader in, Line::Builder out);
+  using Methods = ebbrt::MethodList<&Report::Say>;
+};
+inline constexpr EbbRef<Report> report{ApplicationEbbId(1)};
+
+/// Says `line` to the front-end and waits until it is printed.
+inline void Say(const std::string& line) {
+  report->Call<&Report::Say>([&](Line::Builder out) { out.setText(line); })
+      .Get();
+}
+
+/// One representative per node; its constructor asks the front-end.
+struct Configured : ebbrt::SharedEbb<Configured> {
+  explicit Configured(EbbId id) : value(ebbrt::global_id_map->Get(id).Get()) {
+    ++made;
+  }
+  static inline std::atomic<int> made{0};
+  std::string value;
+};
+inline constexpr EbbRef<Configured> configured{ApplicationEbbId(2)};
+
+/// One representative per core; each constructor asks the front-end.
+struct Root {};
+struct ConfiguredPerCore : ebbrt::PerCoreEbb<ConfiguredPerCore, Root> {
+  explicit ConfiguredPerCore(Root&)
+      : value(ebbrt::global_id_map->Get(ApplicationEbbId(3)).Get()),
+        core(ebbrt::platform::CurrentCore()) {
+    ++made;
+  }
+  static inline std::atomic<int> made{0};
+  std::string value;
+  ebbrt::CoreId core;
+};
+inline constexpr EbbRef<ConfiguredPerCore> configured_per_core{
+    ApplicationEbbId(3)};
+
+/// Runs `f` on `core`; a future of what it returns or throws.
+template <typename F>
+auto On(ebbrt::CoreId core, F f) {
+  ebbrt::Promise<decltype(f())> promise;
+  auto future = promise.GetFuture();
+  ebbrt::EventManager::SpawnRemote(
+      [f = std::move(f), promise = std::move(promise)]() mutable {
+        try {
+          promise.SetValue(f());
+        } catch (...) {
+          promise.SetException(std::current_exception());
+        }
+      },
+      core);
+  return future;
+}
+
+}  // namespace ebbs

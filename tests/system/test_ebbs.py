@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+"""Ebbs across real machines: first calls that ask the front-end."""
+
+import subprocess
+import unittest
+
+from harness import HOSTED, NATIVE, Namespace, require
+
+
+class EbbsTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.front_end = require(HOSTED / "tests" / "system" / "ebbs" / "ebbs_frontend")
+        self.image = require(NATIVE / "tests" / "system" / "ebbs" / "ebbs.elf")
+        self.namespace = self.enterContext(Namespace("ebbs"))
+
+    def play(self, part: str, *arguments) -> subprocess.CompletedProcess:
+        result = self.namespace.run(
+            [self.front_end, self.image, part, *arguments],
+            capture_output=True, text=True, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.namespace.assert_clean(self)
+        return result
+
+    def test_fault_handlers_of_every_core_ask_the_front_end(self) -> None:
+        for cores in (1, 2, 4):
+            with self.subTest(cores=cores):
+                result = self.play("first-calls", cores)
+                self.assertEqual(
+                    result.stdout,
+                    f"node 2: cores {cores}, shared representatives 1, "
+                    f"values {6 * cores}\n")
+
+    def test_a_fault_handler_that_is_refused_is_tried_again(self) -> None:
+        result = self.play("failed-first-call")
+        self.assertRegex(result.stdout, r"refused: Ebb \d+ has no value")
+        self.assertIn("then: now known\n", result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
