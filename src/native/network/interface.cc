@@ -82,8 +82,10 @@ void Interface::OnFrame(std::unique_ptr<IOBuf> frame,
 }
 
 void Interface::OnInterrupt() {
-  // While polling, or with a turn on its way, nothing is to be done.
-  if (!polling_ && !turn_spawned_) Turn();
+  // Polling, or a turn on its way, finds received frames anyway. That there is
+  // room for frames that wait is told by this interrupt only.
+  if (turn_spawned_ || (polling_ && backlog_.Empty())) return;
+  Turn();
 }
 
 void Interface::OnIdle() {
@@ -198,7 +200,12 @@ void Interface::Kick() { device_.Kick(); }
 
 void Interface::Reclaim() {
   device_.Reclaim();
-  if (!backlog_.Empty()) DrainBacklog();
+  if (!backlog_.Empty()) {
+    DrainBacklog();
+    // lwIP may have nothing to send in this event, and can't repeat what we
+    // still hold: the device would never be shown what waited.
+    client_.OnFramesQueued();
+  }
   RunDeferred();
 }
 
