@@ -7,7 +7,8 @@ namespace hello {
 
 void Hello::Greet(ebbrt::NodeId from, Greeting::Reader in,
                   Answer::Builder out) {
-  std::printf("node %u says: %s\n", from, in.getText().cStr());
+  std::string line = "node " + std::to_string(from) + " says: ";
+  std::puts(line.append(in.getText().cStr()).c_str());
   std::fflush(stdout);
   out.setText("hello, node " + std::to_string(from));
 }

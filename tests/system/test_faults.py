@@ -24,6 +24,8 @@ FAULTS = [
     ("execute-null", r"page fault .* executing 0x0, a null pointer", ["Execute", "AppMain"]),
     ("check", r"faults\.cc:\d+: the number is wrong \(forty_two == 43\)",
      ["BreakInvariant", "AppMain"]),
+    ("assert", r"faults\.cc:\d+: an assertion failed \(forty_two == 43\)",
+     ["Assert", "AppMain"]),
     ("abort", r"aborted by signal 6", ["abort", "AppMain"]),
     ("terminate", r"nobody catches a St13runtime_error: nobody catches this",
      ["terminate", "ThrowAway", "Terminate"]),

@@ -1,7 +1,8 @@
 #include "native/pci/config_space.h"
 
 #include <bitset>
-#include <cstdio>
+
+#include "native/hex.h"
 
 namespace ebbrt::pci {
 namespace {
@@ -53,9 +54,7 @@ void EnumerateBus(ConfigSpace& config, uint8_t bus, SeenBusses& seen,
 }  // namespace
 
 std::string Address::ToString() const {
-  char text[16];
-  std::snprintf(text, sizeof text, "%02x:%02x.%x", bus, device, function);
-  return text;
+  return Hex(bus, 2) + ":" + Hex(device, 2) + "." + Hex(function);
 }
 
 uint16_t ConfigSpace::Read16(Address address, uint16_t offset) {

@@ -1,8 +1,9 @@
 #include "native/virtio/mmio_transport.h"
 
-#include <cstdio>
 #include <stdexcept>
 #include <utility>
+
+#include "native/hex.h"
 
 namespace ebbrt::virtio {
 namespace {
@@ -36,10 +37,7 @@ MmioTransport::MmioTransport(volatile MmioRegisters* registers,
 }
 
 std::string MmioTransport::Name() const {
-  char text[32];
-  std::snprintf(text, sizeof text, "virtio-mmio %#llx",
-                static_cast<unsigned long long>(physical_));
-  return text;
+  return "virtio-mmio 0x" + Hex(physical_);
 }
 
 DeviceType MmioTransport::Type() const {

@@ -1,6 +1,7 @@
 // One way to die for each argument; test_faults.py says how each must end.
 // A case that returns has failed: the program says "survived" and exits 0.
 
+#include <cassert>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -60,6 +61,7 @@ void ExecuteHeap() {
 void ExecuteNull() { Execute(nullptr); }
 
 void BreakInvariant() { EBBRT_CHECK(forty_two == 43, "the number is wrong"); }
+void Assert() { assert(forty_two == 43); }
 void Abort() { std::abort(); }
 [[gnu::noinline]] void ThrowAway() {
   throw std::runtime_error("nobody catches this");
@@ -101,6 +103,7 @@ const std::map<std::string, std::function<void()>> kCases = {
     {"execute-heap", ExecuteHeap},
     {"execute-null", ExecuteNull},
     {"check", BreakInvariant},
+    {"assert", Assert},
     {"abort", Abort},
     {"terminate", Terminate},
     {"lose-stack", LoseStack},
