@@ -42,7 +42,8 @@ class Vm:
         words += ["-accel", f"tcg{threads}", "-cpu", "max"]
         words += "-nodefaults -no-user-config -no-reboot".split()
         words += "-display none -vga none".split()
-        words += ["-m", f"{self.memory_mib}M", "-smp", str(self.cores)]
+        processors = "1,maxcpus=2" if self.cores == 1 else str(self.cores)
+        words += ["-m", f"{self.memory_mib}M", "-smp", processors]
         words += ["-kernel", str(self.image), "-append", self.append]
         words += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         words += ["-chardev", "stdio,id=console,signal=off"]

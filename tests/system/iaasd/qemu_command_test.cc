@@ -55,6 +55,18 @@ TEST(QemuArguments, OfAMicrovm) {
   EXPECT_EQ(Value(words, "-kernel"), "/proc/self/fd/10");
 }
 
+TEST(QemuArguments, ALoneProcessorKeepsItsBarriersUnderTranslation) {
+  QemuPlan plan = Plan();
+  plan.cores = 1;
+  plan.accelerator = AcceleratorKind::kTcg;
+  EXPECT_EQ(Value(QemuArguments(plan), "-smp"), "1,maxcpus=2");
+  plan.accelerator = AcceleratorKind::kKvm;
+  EXPECT_EQ(Value(QemuArguments(plan), "-smp"), "1");
+  plan.accelerator = AcceleratorKind::kTcg;
+  plan.cores = 4;
+  EXPECT_EQ(Value(QemuArguments(plan), "-smp"), "4");
+}
+
 TEST(QemuArguments, ACommandLineIsOneWordWhateverIsInIt) {
   const auto words = QemuArguments(Plan());
   EXPECT_EQ(Value(words, "-append"), "-append -kernel /etc/passwd");
