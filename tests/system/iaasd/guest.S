@@ -6,6 +6,8 @@
 //   r  resets the machine by a triple fault
 //   f  writes 2.5 MiB of lines to the serial port, then ends as with x
 #define COM1 0x3f8
+#define COM1_LINE_STATUS 0x3fd
+#define TRANSMIT_EMPTY 0x20
 #define DEBUG_EXIT 0xf4
 #define EXIT_CODE 21
 #define START_INFO_COMMAND_LINE 24      // hvm_start_info.cmdline_paddr
@@ -60,12 +62,18 @@ flood:  mov $FLOOD_LINES, %edi
         jnz 1b
         jmp exit
 
-print:  mov $COM1, %dx                  // the string at %esi, up to its zero
-1:      lodsb
+print:  lodsb                           // the string at %esi, up to its zero
         test %al, %al
         jz 2f
+        mov %al, %ah
+        mov $COM1_LINE_STATUS, %dx      // what is written to a full port is lost
+1:      in %dx, %al
+        test $TRANSMIT_EMPTY, %al
+        jz 1b
+        mov $COM1, %dx
+        mov %ah, %al
         out %al, %dx
-        jmp 1b
+        jmp print
 2:      ret
 
         .section .rodata, "a"
