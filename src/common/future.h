@@ -306,12 +306,15 @@ class Promise {
   ~Promise() { Break(); }
 
   /// Not set yet, not moved from.
-  bool Valid() const { return state_ != nullptr; }
+  bool Valid() const { return state_ != nullptr && !state_->Ready(); }
 
-  /// Once.
-  Future<T> GetFuture() { return Future<T>(state_); }
+  /// Once; before or after the value is set.
+  Future<T> GetFuture() {
+    EBBRT_CHECK(state_ != nullptr, "a promise that was moved away was used");
+    return Future<T>(state_);
+  }
 
-  /// Each of these once, and one of them; ends the promise.
+  /// One of these, once.
   template <typename... V>
   void SetValue(V&&... value) {
     SetResult(Result(std::in_place_index<1>, std::forward<V>(value)...));
@@ -320,14 +323,17 @@ class Promise {
     SetResult(Result(std::in_place_index<2>, std::move(error)));
   }
   void SetResult(typename detail::FutureState<T>::Result result) {
-    std::exchange(state_, nullptr)->Set(std::move(result));
+    EBBRT_CHECK(state_ != nullptr, "a promise that was moved away was used");
+    // Whoever learns of the value may end the promise while Set still runs.
+    auto state = state_;
+    state->Set(std::move(result));
   }
 
  private:
   using Result = typename detail::FutureState<T>::Result;
 
   void Break() {
-    if (state_ != nullptr) {
+    if (Valid()) {
       SetException(std::make_exception_ptr(BrokenPromise()));
     }
   }

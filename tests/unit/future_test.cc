@@ -30,6 +30,29 @@ TEST(Future, ThenOfAReadyFutureRunsInside) {
   EXPECT_TRUE(ran);
 }
 
+TEST(Future, MayBeTakenAfterTheValueWasSet) {
+  Promise<int> promise;
+  EXPECT_TRUE(promise.Valid());
+  promise.SetValue(42);
+  EXPECT_FALSE(promise.Valid());
+  EXPECT_EQ(promise.GetFuture().Get(), 42);
+
+  Promise<> failed;
+  failed.SetException(std::make_exception_ptr(std::runtime_error("no")));
+  EXPECT_THROW(failed.GetFuture().Get(), std::runtime_error);
+}
+
+TEST(Future, APromiseMayEndWhileItsValueIsBeingSet) {
+  auto promise = std::make_unique<Promise<int>>();
+  int seen = 0;
+  auto done = promise->GetFuture().Then([&](int value) {
+    promise.reset();
+    seen = value;
+  });
+  promise->SetValue(42);
+  EXPECT_EQ(seen, 42);
+}
+
 TEST(Future, ThenUnwrapsFutures) {
   Promise<int> inner;
   auto outer = MakeReadyFuture().Then([&] { return inner.GetFuture(); });
