@@ -3,8 +3,7 @@
 
 #include <filesystem>
 #include <iterator>
-#include <map>
-#include <mutex>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -43,12 +42,12 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
   NodeId Id() const override { return id_; }
 
   Endpoint Reach(uint16_t port) const override {
-    for (const auto& forward : info_.forwards) {
+    for (const auto& forward : info_.value().forwards) {
       if (forward.guest_port == port) {
         return {*Ipv4Address::Parse("127.0.0.1"), forward.host_port};
       }
     }
-    return {Ipv4Address::Parse(info_.address).value_or(Ipv4Address{}), port};
+    return {Ipv4Address::Parse(info_->address).value_or(Ipv4Address{}), port};
   }
 
   Future<int> Ended() override { return ended_.GetFuture(); }
@@ -66,8 +65,8 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
           auto node = self.lock();
           if (node == nullptr) return;
           if (connected.Failed()) return;  // whoever gave it up says why
-          node->deadline_.Stop();
-          if (node->up_.Valid()) node->up_.SetValue();
+          node->connected_ = true;
+          node->CheckUp();
         })
         .Detach("waiting for a node");
     machine_ = session.Allocate(std::move(spec), Callbacks());
@@ -97,7 +96,10 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
   iaas::NodeCallbacks Callbacks() {
     iaas::NodeCallbacks callbacks;
     callbacks.started = [this](const iaas::NodeInfo& info) {
-      OnCore0([info](IaasNode& node) { node.info_ = info; });
+      OnCore0([info](IaasNode& node) {
+        node.info_ = info;
+        node.CheckUp();
+      });
     };
     callbacks.failed = [this](std::exception_ptr error) {
       OnCore0([error](IaasNode& node) {
@@ -116,6 +118,14 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
           [text = std::string(text)](IaasNode& node) { node.Console(text); });
     };
     return callbacks;
+  }
+
+  /// Up means connected and known where: a node may be quicker to connect than
+  /// the daemon's word of its address is to arrive.
+  void CheckUp() {
+    if (!connected_ || !info_) return;
+    deadline_.Stop();
+    if (up_.Valid()) up_.SetValue();
   }
 
   void Fail(const std::string& why) {
@@ -152,7 +162,8 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
   const NodeId id_;
   const std::string image_;
   iaas::Node machine_;
-  iaas::NodeInfo info_;
+  std::optional<iaas::NodeInfo> info_;  // once the daemon has told
+  bool connected_ = false;
   Timer deadline_;
   Promise<> up_;
   Promise<int> ended_;

@@ -324,6 +324,36 @@ class ImageTest(Serving, unittest.TestCase):
         cls.start([program, image, "-p", PORT], "memcached-image")
 
 
+# QEMU whose monitor is heard a second late. The relay keeps nothing else open, so
+# that the daemon sees QEMU's end.
+LATE_QEMU = """#!/usr/bin/python3
+import os, socket, sys, threading, time
+words = sys.argv[1:]
+prefix = "socket,id=monitor,fd="
+at = next(i for i, word in enumerate(words) if word.startswith(prefix))
+daemon = socket.socket(fileno=int(words[at].removeprefix(prefix)))
+ours, qemus = socket.socketpair()
+if os.fork() == 0:
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd not in (daemon.fileno(), ours.fileno()):
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+    def pump(source, sink, delay):
+        while data := source.recv(65536):
+            time.sleep(delay)
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    threading.Thread(target=pump, args=(daemon, ours, 0), daemon=True).start()
+    pump(ours, daemon, 1)
+    os._exit(0)
+os.set_inheritable(qemus.fileno(), True)
+words[at] = prefix + str(qemus.fileno())
+os.execvp("qemu-system-x86_64", ["qemu-system-x86_64", *words])
+"""
+
+
 class FrontEndTest(unittest.TestCase):
     """The front-end's life and what it leaves behind."""
 
@@ -332,8 +362,9 @@ class FrontEndTest(unittest.TestCase):
         self.image = require(NATIVE / "apps" / "memcached" / "memcached.elf")
         self.namespace = self.enterContext(Namespace("memcached-front"))
 
-    def start(self, *arguments) -> subprocess.Popen:
+    def start(self, *arguments, **environment: str) -> subprocess.Popen:
         process = self.namespace.start([self.program, self.image, *arguments],
+                                       env=self.namespace.environment(**environment),
                                        stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.communicate)
@@ -348,6 +379,17 @@ class FrontEndTest(unittest.TestCase):
         stdout, stderr = process.communicate(timeout=10)
         self.assertEqual((stdout, process.returncode), ("", 130), stderr)
         self.namespace.assert_clean(self)
+
+    def test_the_address_is_right_though_the_daemon_tells_it_late(self) -> None:
+        """As on a busy host: the server is up before QEMU has answered the daemon."""
+        qemu = self.namespace.directory / "late-qemu"
+        qemu.write_text(LATE_QEMU)
+        qemu.chmod(0o755)
+        process = self.start("-m", 64, EBBRT_QEMU=str(qemu))
+        host, port = process.stdout.readline().split()[-1].split(":")
+        with Client(self.namespace.name, (host, int(port))) as client:
+            client.send(request(binary.NOOP))
+            self.assertEqual(client.answer().status, binary.OK)
 
     def test_the_machine_s_end_is_told(self) -> None:
         process = self.start("-m", 64)
