@@ -1,18 +1,16 @@
 #include "common/future.h"
 
+#include <memory>
+#include <string>
+
 #include "common/timer.h"
+#include "platform/log.h"
 
 namespace ebbrt {
 
-void detail::ThreadWaiter::Notify() {
-  std::lock_guard guard(mutex_);
-  notified_ = true;
-  condition_.notify_one();  // under the lock: the waiter may be gone after it
-}
-
-void detail::ThreadWaiter::Wait() {
-  std::unique_lock lock(mutex_);
-  condition_.wait(lock, [this] { return notified_; });
+void detail::ReportUnattended(const char* what, const std::exception& error) {
+  platform::WriteConsole(std::string("ebbrt: ") + what + ": " + error.what() +
+                         "\n");
 }
 
 Future<> SleepFor(Clock::duration delay) {

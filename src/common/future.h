@@ -18,24 +18,15 @@
 // future with BrokenPromise; a Future that goes away discards the value.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <coroutine>
 #include <exception>
-#include <memory>
-#include <mutex>
-#include <optional>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "common/check.h"
-#include "common/event_manager.h"
-#include "common/move_function.h"
-#include "common/spin_lock.h"
-#include "platform/log.h"
+#include "common/future_state.h"
+#include "platform/clock.h"
 
 namespace ebbrt {
 
@@ -52,95 +43,6 @@ class BrokenPromise : public std::logic_error {
 };
 
 namespace detail {
-
-/// What stands for void where a value is stored.
-struct Unit {};
-
-template <typename T>
-using Stored = std::conditional_t<std::is_void_v<T>, Unit, T>;
-
-/// Blocks a thread that is no core until another has called Notify.
-class ThreadWaiter {
- public:
-  void Notify();
-  void Wait();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool notified_ = false;
-};
-
-/// What both ends share.
-template <typename T>
-class FutureState {
- public:
-  using Result = std::variant<std::monostate, Stored<T>, std::exception_ptr>;
-
-  bool Ready() const { return ready_.load(std::memory_order_acquire); }
-
-  void Set(Result result) {
-    MoveFunction<void()> continuation;
-    {
-      std::lock_guard guard(lock_);
-      EBBRT_CHECK(!ready_.load(std::memory_order_relaxed),
-                  "a promise was set twice");
-      result_ = std::move(result);
-      ready_.store(true, std::memory_order_release);
-      continuation = std::move(continuation_);
-    }
-    if (continuation) RunOnItsCore(std::move(continuation));
-  }
-
-  /// Runs `continuation` when ready; at once if it is.
-  void OnReady(MoveFunction<void()> continuation) {
-    {
-      std::lock_guard guard(lock_);
-      if (!ready_.load(std::memory_order_relaxed)) {
-        EBBRT_CHECK(!continuation_, "a future has one continuation");
-        core_ = platform::CurrentCore();
-        continuation_ = std::move(continuation);
-        return;
-      }
-    }
-    continuation();
-  }
-
-  /// Blocks the event, or the thread that is no core, until ready.
-  void Wait() {
-    if (Ready()) return;
-    if (platform::CurrentCore() == kNoCore) {
-      ThreadWaiter waiter;
-      OnReady([&waiter] { waiter.Notify(); });
-      waiter.Wait();
-      return;
-    }
-    EventContext context;
-    OnReady([&context] { EventManager::ActivateContext(context); });
-    event_manager->SaveContext(context);
-  }
-
-  /// Ready, and taken once only.
-  Result Take() { return std::move(result_); }
-  bool Failed() const {
-    return std::holds_alternative<std::exception_ptr>(result_);
-  }
-
- private:
-  void RunOnItsCore(MoveFunction<void()> continuation) {
-    if (core_ == kNoCore || core_ == platform::CurrentCore()) {
-      continuation();
-    } else {
-      EventManager::SpawnRemote(std::move(continuation), core_);
-    }
-  }
-
-  SpinLock lock_;
-  std::atomic<bool> ready_{false};
-  CoreId core_ = kNoCore;
-  MoveFunction<void()> continuation_;
-  Result result_;
-};
 
 template <typename T>
 struct IsFuture : std::false_type {};
@@ -188,6 +90,9 @@ void Fulfil(Promise<U> promise, F& f, Args&&... args) {
   }
 }
 
+/// Tells on the console of an error that nobody waits for.
+void ReportUnattended(const char* what, const std::exception& error);
+
 template <typename T>
 class CoroutinePromise;
 
@@ -215,11 +120,8 @@ class [[nodiscard]] Future {
   T Get() {
     auto state = std::move(state_);
     state->Wait();
-    auto result = state->Take();
-    if (auto* error = std::get_if<std::exception_ptr>(&result)) {
-      std::rethrow_exception(std::move(*error));
-    }
-    if constexpr (!std::is_void_v<T>) return std::get<1>(std::move(result));
+    state->ThrowIfFailed();
+    if constexpr (!std::is_void_v<T>) return state->TakeValue();
   }
 
   /// Calls f(value) (f() for void); gives a future of its result, with futures
@@ -233,13 +135,12 @@ class [[nodiscard]] Future {
     auto* state = state_.get();
     state->OnReady([state = std::move(state_), f = std::move(f),
                     promise = std::move(promise)]() mutable {
-      auto result = state->Take();
-      if (auto* error = std::get_if<std::exception_ptr>(&result)) {
-        promise.SetException(std::move(*error));
+      if (state->Failed()) {
+        promise.SetException(state->TakeError());
       } else if constexpr (std::is_void_v<T>) {
         detail::Fulfil(std::move(promise), f);
       } else {
-        detail::Fulfil(std::move(promise), f, std::get<1>(std::move(result)));
+        detail::Fulfil(std::move(promise), f, state->TakeValue());
       }
     });
     return future;
@@ -266,7 +167,13 @@ class [[nodiscard]] Future {
     auto* state = state_.get();
     state->OnReady(
         [state = std::move(state_), promise = std::move(promise)]() mutable {
-          promise.SetResult(state->Take());
+          if (state->Failed()) {
+            promise.SetException(state->TakeError());
+          } else if constexpr (std::is_void_v<T>) {
+            promise.SetValue();
+          } else {
+            promise.SetValue(state->TakeValue());
+          }
         });
   }
 
@@ -287,58 +194,50 @@ class [[nodiscard]] Future {
 
  private:
   friend class Promise<T>;
-  explicit Future(std::shared_ptr<detail::FutureState<T>> state)
+  explicit Future(detail::FutureStatePointer<T> state)
       : state_(std::move(state)) {}
 
-  std::shared_ptr<detail::FutureState<T>> state_;
+  detail::FutureStatePointer<T> state_;
 };
 
 template <typename T = void>
 class Promise {
  public:
-  Promise() : state_(std::make_shared<detail::FutureState<T>>()) {}
+  Promise() : state_(new detail::FutureState<T>) {}
   Promise(Promise&&) noexcept = default;
   Promise& operator=(Promise&& other) noexcept {
-    Break();
-    state_ = std::move(other.state_);
+    Promise old(std::move(other));  // what is replaced ends with it
+    std::swap(state_, old.state_);
     return *this;
   }
-  ~Promise() { Break(); }
+  ~Promise() {
+    if (state_ != nullptr) state_->Abandon();
+  }
 
   /// Not set yet, not moved from.
   bool Valid() const { return state_ != nullptr && !state_->Ready(); }
 
   /// Once; before or after the value is set.
-  Future<T> GetFuture() {
-    EBBRT_CHECK(state_ != nullptr, "a promise that was moved away was used");
-    return Future<T>(state_);
-  }
+  Future<T> GetFuture() { return Future<T>(State()); }
 
   /// One of these, once.
   template <typename... V>
   void SetValue(V&&... value) {
-    SetResult(Result(std::in_place_index<1>, std::forward<V>(value)...));
+    State()->SetValue(std::forward<V>(value)...);
   }
   void SetException(std::exception_ptr error) {
-    SetResult(Result(std::in_place_index<2>, std::move(error)));
-  }
-  void SetResult(typename detail::FutureState<T>::Result result) {
-    EBBRT_CHECK(state_ != nullptr, "a promise that was moved away was used");
-    // Whoever learns of the value may end the promise while Set still runs.
-    auto state = state_;
-    state->Set(std::move(result));
+    State()->SetError(std::move(error));
   }
 
  private:
-  using Result = typename detail::FutureState<T>::Result;
-
-  void Break() {
-    if (Valid()) {
-      SetException(std::make_exception_ptr(BrokenPromise()));
-    }
+  /// A reference of the caller's: whoever learns of a value may end the promise
+  /// while it is still being set.
+  detail::FutureStatePointer<T> State() const {
+    EBBRT_CHECK(state_ != nullptr, "a promise that was moved away was used");
+    return state_;
   }
 
-  std::shared_ptr<detail::FutureState<T>> state_;
+  detail::FutureStatePointer<T> state_;
 };
 
 template <typename T>
@@ -347,8 +246,7 @@ void Future<T>::Detach(const char* what) {
     try {
       done.Get();
     } catch (const std::exception& error) {
-      platform::WriteConsole(std::string("ebbrt: ") + what + ": " +
-                             error.what() + "\n");
+      detail::ReportUnattended(what, error);
     }
   });
 }

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/event_manager.h"
+
 namespace ebbrt {
 
 LocalIdMap& LocalIdMap::HandleFault(EbbId id) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "common/event_manager.h"
 #include "common/protocol.h"
 #include "common/runtime.h"
 #include "common/timer.h"

@@ -5,6 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "common/event_manager.h"
+#include "common/timer.h"
 #include "hosted/core.h"
 #include "hosted/tcp_stream.h"
 

@@ -14,6 +14,7 @@
 #include "common/messenger.h"
 #include "common/runtime.h"
 #include "common/timer.h"
+#include "platform/log.h"
 #include "tools/iaasd/client.h"
 
 namespace ebbrt {

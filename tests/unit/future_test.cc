@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/event_manager.h"
 #include "platform/core.h"
 
 namespace ebbrt {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/ebb_ref.h"
+#include "common/event_manager.h"
 #include "common/future.h"
 #include "common/per_core_ebb.h"
 #include "common/runtime.h"

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/event_manager.h"
 #include "common/future.h"
 #include "native/paging.h"
 #include "platform/local_table.h"

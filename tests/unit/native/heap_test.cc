@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/event_manager.h"
 #include "common/future.h"
 #include "native/page_allocator.h"
 #include "native/size_classes.h"
