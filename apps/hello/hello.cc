@@ -1,16 +1,17 @@
 #include "apps/hello/hello.h"
 
 #include <cstdio>
-#include <string>
+
+#include "common/concat.h"
 
 namespace hello {
 
 void Hello::Greet(ebbrt::NodeId from, Greeting::Reader in,
                   Answer::Builder out) {
-  std::string line = "node " + std::to_string(from) + " says: ";
-  std::puts(line.append(in.getText().cStr()).c_str());
+  using ebbrt::Concat;
+  std::puts(Concat({"node ", from, " says: ", in.getText().cStr()}).c_str());
   std::fflush(stdout);
-  out.setText("hello, node " + std::to_string(from));
+  out.setText(Concat({"hello, node ", from}));
 }
 
 }  // namespace hello

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <limits>
 
+#include "common/concat.h"
+
 namespace ebbrt {
 namespace {
 
@@ -51,9 +53,7 @@ T Number(std::string_view key, std::string_view value, T lowest, T highest) {
       std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc{} || end != value.data() + value.size() ||
       number < lowest || number > highest) {
-    Reject(key, value,
-           "a number from " + std::to_string(lowest) + " to " +
-               std::to_string(highest));
+    Reject(key, value, Concat({"a number from ", lowest, " to ", highest}));
   }
   return number;
 }
@@ -82,9 +82,10 @@ void ParseOurs(BootArguments& result, std::string_view key,
   } else if (key == "ebbrt.bootchart") {
     result.boot_chart = true;
   } else {
-    throw BadBootArgument("boot argument " + std::string(key) +
-                          " is not known to this image; was it built from "
-                          "the same version as the front-end?");
+    throw BadBootArgument(
+        Concat({"boot argument ", key,
+                " is not known to this image; was it built from "
+                "the same version as the front-end?"}));
   }
 }
 
@@ -121,23 +122,24 @@ BootArguments BootArguments::Parse(std::string_view line) {
 }
 
 std::string BootArguments::ToCommandLine() const {
-  std::string line = "ebbrt.node=" + std::to_string(node);
+  std::string line = Concat({"ebbrt.node=", node});
   if (front_end) {
-    line += " ebbrt.frontend=" + front_end->ToString();
-    line += " ebbrt.secret=" + SecretToHex(secret);
+    line += Concat({" ebbrt.frontend=", front_end->ToString()});
+    line += Concat({" ebbrt.secret=", SecretToHex(secret)});
   }
   if (network) {
-    line += " ebbrt.ip=" + network->address.ToString() + "/" +
-            std::to_string(network->prefix);
+    line += Concat(
+        {" ebbrt.ip=", network->address.ToString(), "/", network->prefix});
   }
-  if (gateway) line += " ebbrt.gateway=" + gateway->ToString();
-  if (protocol) line += " ebbrt.protocol=" + std::to_string(*protocol);
-  if (tsc_khz) line += " ebbrt.tsc_khz=" + std::to_string(*tsc_khz);
-  if (!net_features.empty()) line += " ebbrt.net=" + net_features;
+  if (gateway) line += Concat({" ebbrt.gateway=", gateway->ToString()});
+  if (protocol) line += Concat({" ebbrt.protocol=", *protocol});
+  if (tsc_khz) line += Concat({" ebbrt.tsc_khz=", *tsc_khz});
+  if (!net_features.empty()) line += Concat({" ebbrt.net=", net_features});
   if (quiet) line += " ebbrt.quiet";
   if (boot_chart) line += " ebbrt.bootchart";
   if (!arguments.empty()) line += " --";
-  for (const auto& argument : arguments) line += " " + EncodeArgument(argument);
+  for (const auto& argument : arguments)
+    line += Concat({" ", EncodeArgument(argument)});
   return line;
 }
 
@@ -186,8 +188,8 @@ std::string DecodeArgument(std::string_view encoded) {
     auto byte = encoded.size() - i > 2 ? HexByte(encoded.substr(i + 1, 2))
                                        : std::nullopt;
     if (!byte) {
-      throw BadBootArgument("application argument " + std::string(encoded) +
-                            ": expected two hex digits after %");
+      throw BadBootArgument(Concat({"application argument ", encoded,
+                                    ": expected two hex digits after %"}));
     }
     argument += static_cast<char>(*byte);
     i += 2;

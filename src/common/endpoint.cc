@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "common/concat.h"
+
 namespace ebbrt {
 namespace {
 
@@ -40,12 +42,8 @@ std::optional<Ipv4Address> Ipv4Address::Parse(std::string_view text) {
 }
 
 std::string Ipv4Address::ToString() const {
-  std::string text;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    text += std::to_string(value >> shift & 0xFF);
-    if (shift > 0) text += '.';
-  }
-  return text;
+  return Concat({value >> 24, ".", value >> 16 & 0xFF, ".", value >> 8 & 0xFF,
+                 ".", value & 0xFF});
 }
 
 std::optional<Endpoint> Endpoint::Parse(std::string_view text) {
@@ -57,7 +55,7 @@ std::optional<Endpoint> Endpoint::Parse(std::string_view text) {
 }
 
 std::string Endpoint::ToString() const {
-  return address.ToString() + ":" + std::to_string(port);
+  return Concat({address.ToString(), ":", port});
 }
 
 std::optional<Ipv4Network> Ipv4Network::Parse(std::string_view text) {

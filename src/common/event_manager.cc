@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/concat.h"
 #include "platform/event_port.h"
 #include "platform/log.h"
 
@@ -108,8 +109,8 @@ void EventManager::RunEvent(Function& function) {
   try {
     function();
   } catch (const std::exception& error) {
-    platform::WriteConsole(std::string("ebbrt: an event threw: ") +
-                           error.what() + "\n");
+    platform::WriteConsole(
+        Concat({"ebbrt: an event threw: ", error.what(), "\n"}));
   } catch (...) {
     platform::WriteConsole(
         "ebbrt: an event threw something that is no "

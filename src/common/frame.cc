@@ -5,6 +5,8 @@
 #include <concepts>
 #include <string>
 
+#include "common/concat.h"
+
 namespace ebbrt {
 namespace {
 
@@ -60,15 +62,15 @@ FrameHeader Decode(const HeaderBytes& bytes) {
   FrameHeader header;
   header.version = Take<uint16_t>(bytes, kVersionAt);
   if (header.version != kProtocolVersion) {
-    throw BadFrame("peer speaks protocol version " +
-                   std::to_string(header.version) + ", this node " +
-                   std::to_string(kProtocolVersion) +
-                   "; build front-end and image from the same source");
+    throw BadFrame(
+        Concat({"peer speaks protocol version ", header.version, ", this node ",
+                kProtocolVersion,
+                "; build front-end and image from the same source"}));
   }
   auto kind = Take<uint8_t>(bytes, kKindAt);
   if (kind < static_cast<uint8_t>(FrameKind::kHello) ||
       kind > static_cast<uint8_t>(FrameKind::kError)) {
-    throw BadFrame("frame of unknown kind " + std::to_string(kind));
+    throw BadFrame(Concat({"frame of unknown kind ", kind}));
   }
   header.kind = static_cast<FrameKind>(kind);
   if (Take<uint8_t>(bytes, kZero1At) != 0 ||
@@ -112,9 +114,9 @@ std::optional<Frame> FrameParser::Next() {
     held_->CopyOut(bytes);
     FrameHeader header = Decode(bytes);
     if (header.length > max_payload_) {
-      throw BadFrame("frame of " + std::to_string(header.length) +
-                     " bytes, more than the " + std::to_string(max_payload_) +
-                     " allowed here");
+      throw BadFrame(
+          Concat({"frame of ", header.length, " bytes, more than the ",
+                  max_payload_, " allowed here"}));
     }
     SplitChain(held_, FrameHeader::kSize);
     held_length_ -= FrameHeader::kSize;

@@ -3,14 +3,14 @@
 #include <memory>
 #include <string>
 
+#include "common/concat.h"
 #include "common/timer.h"
 #include "platform/log.h"
 
 namespace ebbrt {
 
 void detail::ReportUnattended(const char* what, const std::exception& error) {
-  platform::WriteConsole(std::string("ebbrt: ") + what + ": " + error.what() +
-                         "\n");
+  platform::WriteConsole(Concat({"ebbrt: ", what, ": ", error.what(), "\n"}));
 }
 
 Future<> SleepFor(Clock::duration delay) {

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/concat.h"
+
 namespace ebbrt {
 
 Future<std::string> GlobalIdMap::Get(EbbId id) {
@@ -32,8 +34,8 @@ void GlobalIdMap::ServeGet(NodeId, IdMapKey::Reader in,
     std::lock_guard guard(lock_);
     auto place = values_.find(in.getEbb());
     if (place == values_.end()) {
-      throw std::out_of_range("Ebb " + std::to_string(in.getEbb()) +
-                              " has no value in the GlobalIdMap");
+      throw std::out_of_range(
+          Concat({"Ebb ", in.getEbb(), " has no value in the GlobalIdMap"}));
     }
     value = place->second;
   }

@@ -32,6 +32,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "common/concat.h"
 #include "common/ebb_allocator.h"
 #include "common/ebb_ref.h"
 #include "common/local_id_map.h"
@@ -156,12 +157,12 @@ class HomeEbb : public SharedEbb<T> {
 
   static Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
     if (HomeOf(call.ebb) != runtime::ThisNode()) {
-      throw std::runtime_error("Ebb " + std::to_string(call.ebb) +
-                               " is not at home on this node");
+      throw std::runtime_error(
+          Concat({"Ebb ", call.ebb, " is not at home on this node"}));
     }
     if (call.method >= Table<>::kServers.size()) {
-      throw std::runtime_error("protocol " + std::string(T::kProtocol) +
-                               " has no method " + std::to_string(call.method));
+      throw std::runtime_error(
+          Concat({"protocol ", T::kProtocol, " has no method ", call.method}));
     }
     T& ebb = EbbRef<T>(call.ebb).Rep();
     return Table<>::kServers[call.method](ebb, std::move(call));

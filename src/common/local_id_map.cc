@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/concat.h"
 #include "common/event_manager.h"
 
 namespace ebbrt {
@@ -62,8 +63,8 @@ LocalIdMap::Root LocalIdMap::Find(EbbId id) {
 void LocalIdMap::Insert(EbbId id, Root root) {
   std::lock_guard guard(lock_);
   if (!entries_.try_emplace(id, Entry{std::move(root), {}}).second) {
-    throw std::logic_error("Ebb " + std::to_string(id) +
-                           " has a root on this node already");
+    throw std::logic_error(
+        Concat({"Ebb ", id, " has a root on this node already"}));
   }
 }
 

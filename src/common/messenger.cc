@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "common/concat.h"
 #include "common/event_manager.h"
 #include "common/protocol.h"
 #include "common/runtime.h"
@@ -116,7 +117,7 @@ class Messenger::Peer : public TcpConnection::Handler {
   }
 
   std::string Name() const {
-    return node_ != kNoNode ? "node " + std::to_string(node_)
+    return node_ != kNoNode ? Concat({"node ", node_})
                             : connection_->Remote().ToString();
   }
 
@@ -125,7 +126,7 @@ class Messenger::Peer : public TcpConnection::Handler {
 
   void Greet(const Frame& frame) {
     if (frame.header.kind == FrameKind::kError) {
-      throw BadFrame("refused: " + Text(frame));
+      throw BadFrame(Concat({"refused: ", Text(frame)}));
     }
     NodeId node = CheckHello(frame, messenger_.secret_);
     deadline_.Stop();
@@ -151,7 +152,7 @@ class Messenger::Peer : public TcpConnection::Handler {
         });
       case FrameKind::kError:
         if (frame.header.request == 0) {
-          throw BadFrame("it reported: " + Text(frame));
+          throw BadFrame(Concat({"it reported: ", Text(frame)}));
         }
         return Answer(
             frame, [text = Text(frame)](Promise<RawMessage>& promise) {
@@ -321,10 +322,10 @@ void Messenger::ForgetNode(NodeId node, const std::string& why) {
 
 void Messenger::AddNode(Peer& peer, NodeId node) {
   if (node == kNoNode || node == runtime::ThisNode()) {
-    throw BadFrame("a hello from node " + std::to_string(node));
+    throw BadFrame(Concat({"a hello from node ", node}));
   }
   if (!nodes_.try_emplace(node, &peer).second) {
-    throw BadFrame("node " + std::to_string(node) + " is connected already");
+    throw BadFrame(Concat({"node ", node, " is connected already"}));
   }
   for (auto& promise : TakeWaiting(node)) {
     EventManager::Spawn(
@@ -341,8 +342,8 @@ void Messenger::PeerEnded(Peer* peer, const std::string& why) {
     if (on_node_lost_) on_node_lost_(node, why);
     return;
   }
-  platform::WriteConsole("ebbrt: messenger: connection with " + peer->Name() +
-                         " refused: " + why + "\n");
+  platform::WriteConsole(Concat({"ebbrt: messenger: connection with ",
+                                 peer->Name(), " refused: ", why, "\n"}));
   // Who waits in DialHome.
   if (runtime::ThisNode() != kFrontEndNode) ForgetNode(kFrontEndNode, why);
 }

@@ -19,6 +19,7 @@
 
 #include "common/base_ebbs.h"
 #include "common/boot_arguments.h"
+#include "common/concat.h"
 #include "common/ebb_ref.h"
 #include "common/endpoint.h"
 #include "common/frame.h"
@@ -32,7 +33,7 @@ namespace ebbrt {
 class NodeLost : public std::runtime_error {
  public:
   NodeLost(NodeId node, const std::string& why)
-      : std::runtime_error("node " + std::to_string(node) + " is lost: " + why),
+      : std::runtime_error(Concat({"node ", node, " is lost: ", why})),
         node_(node) {}
   NodeId Node() const { return node_; }
 

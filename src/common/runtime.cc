@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "common/concat.h"
 #include "common/frame.h"
 #include "common/messenger.h"
 #include "common/network_manager.h"
@@ -19,21 +20,20 @@ constexpr int kNodeFailed = 125;
 BootArguments boot;
 
 void Report(const std::string& what) {
-  platform::WriteConsole("ebbrt: " + what + "\n");
+  platform::WriteConsole(Concat({"ebbrt: ", what, "\n"}));
 }
 
 /// Connects to the front-end that booted us; throws if that can't be done.
 void GoHome() {
   if (boot.protocol && *boot.protocol != kProtocolVersion) {
-    throw std::runtime_error("the front-end speaks protocol version " +
-                             std::to_string(*boot.protocol) + ", this image " +
-                             std::to_string(kProtocolVersion) +
-                             "; rebuild the image");
+    throw std::runtime_error(
+        Concat({"the front-end speaks protocol version ", *boot.protocol,
+                ", this image ", kProtocolVersion, "; rebuild the image"}));
   }
   network_manager->Up().Get();
   messenger->OnNodeLost([](NodeId node, const std::string& why) {
     if (node != kFrontEndNode) return;
-    Report("the front-end is gone (" + why + "), so this node ends");
+    Report(Concat({"the front-end is gone (", why, "), so this node ends"}));
     Exit(kNodeFailed);
   });
   messenger->DialHome(*boot.front_end, boot.secret).Get();

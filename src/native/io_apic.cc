@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/concat.h"
 #include "common/spin_lock.h"
 #include "native/cpu.h"
 #include "native/fixed_list.h"
@@ -57,8 +58,8 @@ const IoApic& ApicOf(InterruptLine line) {
       return apic;
     }
   }
-  throw std::runtime_error("no I/O APIC has interrupt line " +
-                           std::to_string(line.gsi));
+  throw std::runtime_error(
+      Concat({"no I/O APIC has interrupt line ", line.gsi}));
 }
 
 uint32_t RedirectionOf(const IoApic& apic, InterruptLine line) {

@@ -1,14 +1,17 @@
 #include "native/symbols.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "native/image.h"
 
 namespace ebbrt {
 
-/// As image_symbols.py writes it: a dictionary of kTokens zero-terminated
-/// strings, then for each function, by address: the distance from the one before
-/// (ULEB128), the count of tokens in its name (a byte) and the tokens (a byte
+/// As link_image writes it: a dictionary of kTokens zero-terminated strings,
+/// then for each function, by address: the distance from the one before
+/// (ULEB128), how many characters its name has in common with that one's (a
+/// byte), the count of tokens that follow those (a byte) and the tokens (a byte
 /// each).
 struct SymbolTable {
   static constexpr unsigned kTokens = 256;
@@ -42,25 +45,19 @@ uint64_t ReadUleb128(const uint8_t*& at) {
 FunctionName FunctionName::Of(uint64_t address) {
   FunctionName result;
   if (&image_symbol_table == nullptr || !image::IsText(address)) return result;
+  const uint8_t* tokens[SymbolTable::kTokens];
   const uint8_t* at = image_symbol_table.dictionary;
-  for (unsigned i = 0; i < SymbolTable::kTokens; ++i) at = Skip(at);
+  for (auto& token : tokens) token = std::exchange(at, Skip(at));
 
   uint64_t function = image::Address(image_begin);
-  const uint8_t* name = nullptr;
   for (uint32_t i = 0; i < image_symbol_table.functions; ++i) {
     uint64_t next = function + ReadUleb128(at);
     if (next > address) break;
     function = next;
-    name = at;
-    at += 1 + *at;
+    result.size_ = std::min<size_t>(*at++, result.size_);
+    for (unsigned left = *at++; left > 0; --left) result.Append(tokens[*at++]);
   }
-  if (name == nullptr) return result;
   result.offset_ = address - function;
-  for (unsigned i = 0; i < *name; ++i) {
-    const uint8_t* token = image_symbol_table.dictionary;
-    for (unsigned t = name[1 + i]; t > 0; --t) token = Skip(token);
-    result.Append(token);
-  }
   return result;
 }
 

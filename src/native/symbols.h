@@ -1,8 +1,8 @@
 // The image's own table of its functions' names.
 //
-// image_symbols.py makes it from a first link and a second link adds it, as the
+// link_image makes it from a first link and a second link adds it, as the
 // section .symbols. Names are demangled, without parameters and with template
-// arguments left out, and packed with a dictionary: about 15 bytes a function.
+// arguments left out, and packed with a dictionary: about 12 bytes a function.
 #pragma once
 
 #include <cstddef>

@@ -21,6 +21,13 @@ step_run() {
   sed -i 's/^target_thread_file=.*/target_thread_file=ebbrt/
     s/^    single)\t*thread_header=.*/&\n    ebbrt) thread_header=gthr-ebbrt.h ;;/' \
     libgcc/configure
+  # Nobody registers tables here: without the search among those that were, which
+  # is 5 KB of an image, each throw looks into the image's own at once.
+  replace libgcc/unwind-dw2-fde-dip.c \
+    '  ret = _Unwind_Find_registered_FDE (pc, bases);
+  if (ret != NULL)
+    return ret;
+' ''
   cd "build/$TRIPLET/libgcc"
   ../../../libgcc/configure --host=$TRIPLET --target=$TRIPLET --prefix="$OUT" \
     --disable-shared --disable-multilib --disable-gcov --disable-nls \

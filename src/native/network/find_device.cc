@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "common/concat.h"
 #include "native/interrupt.h"
 #include "native/paging.h"
 #include "native/pci/config_space.h"
@@ -23,7 +24,7 @@ using virtio::MmioTransport;
 using virtio::PciTransport;
 
 void SayUnusable(const std::exception& why) {
-  platform::WriteConsole(std::string("ebbrt: ") + why.what() + "\n");
+  platform::WriteConsole(Concat({"ebbrt: ", why.what(), "\n"}));
 }
 
 // --- MMIO

@@ -40,7 +40,7 @@ extern "C" u32_t ebbrt_tcp_initial_sequence(const ip_addr_t*, u16_t,
   return static_cast<u32_t>(NextRandom());
 }
 
-extern "C" void ebbrt_lwip_assertion(const char* file, int line,
-                                     const char* message) {
-  ebbrt::platform::Panic(file, line, "lwIP", message);
+extern "C" void ebbrt_lwip_assertion(const char* file, int line) {
+  ebbrt::platform::Panic(file, line, "see that line",
+                         "an assertion of lwIP failed");
 }

@@ -1,5 +1,6 @@
 // NetworkManager over our own stack.
 #include "common/network_manager.h"
+#include "common/concat.h"
 
 #include <stdexcept>
 #include <string>
@@ -30,8 +31,9 @@ std::unique_ptr<Stack> MakeStack() {
                               network::AddressPlan{boot.network, boot.gateway});
   if (stack->Link() != nullptr && !boot.quiet) {
     auto& device = stack->Link()->Device();
-    platform::WriteConsole("ebbrt: network on " + device.Name() + ": " +
-                           virtio::NetFeatureNames(device.Features()) + "\n");
+    platform::WriteConsole(
+        Concat({"ebbrt: network on ", device.Name(), ": ",
+                virtio::NetFeatureNames(device.Features()), "\n"}));
   }
   return stack;
 }
@@ -71,9 +73,9 @@ NetworkManager& NetworkManager::HandleFault(EbbId id) {
   CoreId core = platform::CurrentCore();
   if (core != kNetworkCore) {
     throw std::runtime_error(
-        "the network is served by core 0 only, and was "
-        "called on core " +
-        std::to_string(core) + "; spawn the call there (SpawnRemote)");
+        Concat({"the network is served by core 0 only, and was "
+                "called on core ",
+                core, "; spawn the call there (SpawnRemote)"}));
   }
   static auto* manager = new StackNetworkManager;  // lives as long as the node
   CacheRep(id, manager);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/concat.h"
 #include "lwip/dhcp.h"
 #include "lwip/init.h"
 #include "lwip/ip4_addr.h"
@@ -121,7 +122,7 @@ void Stack::SettleUp(std::error_code error) {
 }
 
 void Stack::OnDeviceFailed(const std::string& why) {
-  platform::WriteConsole("ebbrt: " + why + "\n");
+  platform::WriteConsole(Concat({"ebbrt: ", why, "\n"}));
   SettleUp(std::make_error_code(std::errc::no_such_device));
 }
 
@@ -149,8 +150,8 @@ void Stack::Deliver() {
     try {
       item->Deliver();
     } catch (const std::exception& error) {
-      platform::WriteConsole(std::string("ebbrt: a network callback threw: ") +
-                             error.what() + "\n");
+      platform::WriteConsole(
+          Concat({"ebbrt: a network callback threw: ", error.what(), "\n"}));
       item->DeliverFailed();
     } catch (...) {
       platform::WriteConsole(

@@ -5,13 +5,15 @@
 #include <system_error>
 #include <utility>
 
+#include "common/concat.h"
+
 namespace ebbrt::network {
 namespace {
 
 void Check(err_t error, uint16_t port) {
   if (error != ERR_OK) {
     throw std::system_error(ToErrorCode(error, false),
-                            "listen on port " + std::to_string(port));
+                            Concat({"listen on port ", port}));
   }
 }
 

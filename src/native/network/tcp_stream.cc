@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/concat.h"
 #include "lwip/ip.h"
 #include "native/network/frame_buffers.h"
 
@@ -77,7 +78,7 @@ Future<std::unique_ptr<TcpConnection>> TcpStream::Connect(Stack& stack,
   if (error != ERR_OK) {
     tcp_abort(stream->Detach());
     throw std::system_error(ToErrorCode(error, false),
-                            "connect to " + remote.ToString());
+                            Concat({"connect to ", remote.ToString()}));
   }
   return future;
 }
@@ -207,7 +208,7 @@ void TcpStream::DeliverConnected() {
     return;
   }
   promise.SetException(std::make_exception_ptr(
-      std::system_error(error_, "connect to " + remote_.ToString())));
+      std::system_error(error_, Concat({"connect to ", remote_.ToString()}))));
 }
 
 /// Makes at most one callback. False: there is nothing to tell.

@@ -2,6 +2,7 @@
 
 #include <bitset>
 
+#include "common/concat.h"
 #include "native/hex.h"
 
 namespace ebbrt::pci {
@@ -54,7 +55,7 @@ void EnumerateBus(ConfigSpace& config, uint8_t bus, SeenBusses& seen,
 }  // namespace
 
 std::string Address::ToString() const {
-  return Hex(bus, 2) + ":" + Hex(device, 2) + "." + Hex(function);
+  return Concat({Hex(bus, 2), ":", Hex(device, 2), ".", Hex(function)});
 }
 
 uint16_t ConfigSpace::Read16(Address address, uint16_t offset) {

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/concat.h"
+
 namespace ebbrt::pci {
 namespace {
 
@@ -51,9 +53,9 @@ Device::Device(ConfigSpace& config, Address address, Map map)
 volatile void* Device::MapBar(unsigned bar, uint64_t offset, size_t size) {
   auto where = ReadBar(config_, address_, bar);
   if (!where) {
-    throw std::runtime_error("pci " + address_.ToString() + ": BAR " +
-                             std::to_string(bar) +
-                             " has no memory address from the firmware");
+    throw std::runtime_error(
+        Concat({"pci ", address_.ToString(), ": BAR ", bar,
+                " has no memory address from the firmware"}));
   }
   return map_(where->address + offset, size);
 }
@@ -63,8 +65,8 @@ uint16_t Device::EnableMsix() {
     return id == kCapabilityMsix;
   });
   if (!capability) {
-    throw std::runtime_error("pci " + address_.ToString() +
-                             ": the device has no MSI-X");
+    throw std::runtime_error(
+        Concat({"pci ", address_.ToString(), ": the device has no MSI-X"}));
   }
   uint16_t control_at = *capability + kMsixControl;
   uint16_t control = config_.Read16(address_, control_at);

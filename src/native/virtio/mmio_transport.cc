@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/concat.h"
 #include "native/hex.h"
 
 namespace ebbrt::virtio {
@@ -21,23 +22,23 @@ MmioTransport::MmioTransport(volatile MmioRegisters* registers,
                              uint64_t physical, BindLine bind)
     : registers_(registers), physical_(physical), bind_(std::move(bind)) {
   if (registers_->magic != kMagic) {
-    throw std::runtime_error(Name() + ": no virtio device is there");
+    throw std::runtime_error(Concat({Name(), ": no virtio device is there"}));
   }
   uint32_t version = registers_->version;
   if (version == kLegacyVersion && Type() != DeviceType::kNone) {
     throw std::runtime_error(
-        Name() +
-        ": a legacy virtio device (version 1); start QEMU with "
-        "-global virtio-mmio.force-legacy=false");
+        Concat({Name(),
+                ": a legacy virtio device (version 1); start QEMU with "
+                "-global virtio-mmio.force-legacy=false"}));
   }
   if (version != kVersion && version != kLegacyVersion) {
-    throw std::runtime_error(Name() + ": unknown virtio-mmio version " +
-                             std::to_string(version));
+    throw std::runtime_error(
+        Concat({Name(), ": unknown virtio-mmio version ", version}));
   }
 }
 
 std::string MmioTransport::Name() const {
-  return "virtio-mmio 0x" + Hex(physical_);
+  return Concat({"virtio-mmio 0x", Hex(physical_)});
 }
 
 DeviceType MmioTransport::Type() const {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/concat.h"
 #include "native/virtio/device_address.h"
 #include "platform/clock.h"
 
@@ -32,8 +33,8 @@ NetDevice::MacAddress MakeMac() {
 uint16_t RingSize(Transport& transport, uint16_t index) {
   uint16_t limit = transport.QueueLimit(index);
   if (limit == 0) {
-    throw std::runtime_error(transport.Name() + ": the device has no queue " +
-                             std::to_string(index));
+    throw std::runtime_error(
+        Concat({transport.Name(), ": the device has no queue ", index}));
   }
   return std::min(std::bit_floor(limit), NetDevice::kLargestRing);
 }
@@ -98,7 +99,7 @@ void NetDevice::Fail(const std::string& why) {
   if (failed_) return;
   failed_ = true;
   transport_->Fail();
-  client_.OnFailed(transport_->Name() + " was stopped: " + why);
+  client_.OnFailed(Concat({transport_->Name(), " was stopped: ", why}));
   GiveBackAll();
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "common/concat.h"
 #include "native/virtio/net_layout.h"
 #include "native/virtio/transport.h"
 
@@ -40,10 +41,11 @@ uint64_t FeatureOf(std::string_view word) {
       if (word.substr(1) == known.name) return known.feature;
     }
   }
-  throw std::invalid_argument("ebbrt.net: '" + std::string(word) +
-                              "' is no switch; a switch is '-' (off) or '+' "
-                              "(on) and one of: " +
-                              KnownNames());
+  throw std::invalid_argument(
+      Concat({"ebbrt.net: '", word,
+              "' is no switch; a switch is '-' (off) or '+' "
+              "(on) and one of: ",
+              KnownNames()}));
 }
 
 /// Removes what cannot be without what is missing.

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "common/concat.h"
+
 namespace ebbrt::virtio {
 namespace {
 
@@ -72,10 +74,10 @@ PciRegions FindPciRegions(pci::ConfigSpace& config, pci::Address address) {
     return false;
   });
   if (!common || !notify || common->length < sizeof(PciCommonConfig)) {
-    throw std::runtime_error(
-        "pci " + address.ToString() +
-        ": a virtio device without the modern interface (VirtIO 1); give QEMU "
-        "disable-modern=off");
+    throw std::runtime_error(Concat(
+        {"pci ", address.ToString(),
+         ": a virtio device without the modern interface (VirtIO 1); give QEMU "
+         "disable-modern=off"}));
   }
   return {*common, *notify, multiplier, device};
 }
@@ -97,7 +99,7 @@ PciTransport::PciTransport(std::unique_ptr<pci::Device> device,
 }
 
 std::string PciTransport::Name() const {
-  return "virtio-pci " + device_->Where().ToString();
+  return Concat({"virtio-pci ", device_->Where().ToString()});
 }
 
 void PciTransport::Reset() {
@@ -135,7 +137,8 @@ uint16_t PciTransport::QueueLimit(uint16_t index) {
 uint16_t PciTransport::BindVector(std::function<void()> interrupt) {
   if (!interrupt) return kNoVector;
   if (next_vector_ == vectors_) {
-    throw std::runtime_error(Name() + ": the device has too few interrupts");
+    throw std::runtime_error(
+        Concat({Name(), ": the device has too few interrupts"}));
   }
   Message message = bind_(std::move(interrupt));
   device_->RouteMsix(next_vector_, message.address, message.data);
@@ -149,12 +152,14 @@ void PciTransport::EnableQueue(uint16_t index, const SplitQueue& queue,
   common_->queue_size = queue.Size();
   common_->queue_msix_vector = vector;
   if (common_->queue_msix_vector != vector) {
-    throw std::runtime_error(Name() + ": the device refuses an interrupt");
+    throw std::runtime_error(
+        Concat({Name(), ": the device refuses an interrupt"}));
   }
   uint64_t offset =
       uint64_t{common_->queue_notify_offset} * regions_.notify_multiplier;
   if (offset + sizeof(uint16_t) > regions_.notify.length) {
-    throw std::runtime_error(Name() + ": a queue's doorbell lies outside");
+    throw std::runtime_error(
+        Concat({Name(), ": a queue's doorbell lies outside"}));
   }
   if (notify_.size() <= index) notify_.resize(index + 1);
   notify_[index] = static_cast<volatile uint16_t*>(device_->MapBar(

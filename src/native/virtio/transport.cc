@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "common/concat.h"
+
 namespace ebbrt::virtio {
 
 uint64_t Transport::Negotiate(uint64_t wanted) {
@@ -11,10 +13,10 @@ uint64_t Transport::Negotiate(uint64_t wanted) {
   uint64_t offered = OfferedFeatures();
   if ((offered & feature::kVersion1) == 0) {
     SetStatus(status::kFailed);
-    throw std::runtime_error(
-        Name() +
-        ": a virtio device from before version 1; give QEMU "
-        "disable-legacy=on (PCI) or -global virtio-mmio.force-legacy=false");
+    throw std::runtime_error(Concat(
+        {Name(),
+         ": a virtio device from before version 1; give QEMU "
+         "disable-legacy=on (PCI) or -global virtio-mmio.force-legacy=false"}));
   }
   uint64_t agreed = offered & (wanted | feature::kVersion1);
   AcceptFeatures(agreed);
@@ -23,7 +25,8 @@ uint64_t Transport::Negotiate(uint64_t wanted) {
   SetStatus(kSettled);
   if ((Status() & status::kFeaturesOk) == 0) {
     SetStatus(status::kFailed);
-    throw std::runtime_error(Name() + ": the device refuses our features");
+    throw std::runtime_error(
+        Concat({Name(), ": the device refuses our features"}));
   }
   return agreed;
 }

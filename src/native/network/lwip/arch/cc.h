@@ -15,14 +15,14 @@ extern "C" {
 /* Any 32 bits; not for keys. */
 uint32_t ebbrt_lwip_random(void);
 /* Ends the node: a broken invariant inside lwIP. */
-void ebbrt_lwip_assertion(const char* file, int line, const char* message);
+void ebbrt_lwip_assertion(const char* file, int line);
 #ifdef __cplusplus
 }
 #endif
 
 #define LWIP_RAND() ebbrt_lwip_random()
-#define LWIP_PLATFORM_ASSERT(message) \
-  ebbrt_lwip_assertion(__FILE__, __LINE__, message)
+/* The message stands in that line; all of them would be 8 KB of an image. */
+#define LWIP_PLATFORM_ASSERT(message) ebbrt_lwip_assertion(__FILE__, __LINE__)
 /* Diagnostics are off; without this lwIP would want printf. */
 #define LWIP_PLATFORM_DIAG(arguments) \
   do {                                \
