@@ -22,7 +22,7 @@ constexpr auto kHelloDeadline = 10s;
 /// The payload of kHello: the secret, then the node's id, little-endian.
 constexpr uint32_t kHelloSize = sizeof(Secret) + sizeof(NodeId);
 
-std::unique_ptr<IOBuf> MakeHello(const Secret& secret) {
+[[gnu::cold]] std::unique_ptr<IOBuf> MakeHello(const Secret& secret) {
   std::array<std::byte, kHelloSize> bytes;
   std::memcpy(bytes.data(), secret.data(), secret.size());
   NodeId node = runtime::ThisNode();
@@ -33,7 +33,7 @@ std::unique_ptr<IOBuf> MakeHello(const Secret& secret) {
 }
 
 /// The node that said hello. Throws BadFrame unless it knows the secret.
-NodeId CheckHello(const Frame& frame, const Secret& secret) {
+[[gnu::cold]] NodeId CheckHello(const Frame& frame, const Secret& secret) {
   if (frame.header.kind != FrameKind::kHello ||
       frame.header.length != kHelloSize) {
     throw BadFrame("the first frame is no hello");
@@ -56,7 +56,7 @@ NodeId CheckHello(const Frame& frame, const Secret& secret) {
 
 /// Fails `promise` in an event of its own: what waits for it may do anything.
 template <typename T>
-void FailLater(Promise<T> promise, NodeLost error) {
+[[gnu::cold]] void FailLater(Promise<T> promise, NodeLost error) {
   EventManager::Spawn([promise = std::move(promise), error]() mutable {
     promise.SetException(std::make_exception_ptr(error));
   });
@@ -64,10 +64,15 @@ void FailLater(Promise<T> promise, NodeLost error) {
 
 }  // namespace
 
+NodeLost::NodeLost(NodeId node, const std::string& why)
+    : std::runtime_error(Concat({"node ", node, " is lost: ", why})),
+      node_(node) {}
+
 /// One connection and the calls that wait on it. Core 0.
 class Messenger::Peer : public TcpConnection::Handler {
  public:
-  Peer(Messenger& messenger, std::unique_ptr<TcpConnection> connection)
+  [[gnu::cold]] Peer(Messenger& messenger,
+                     std::unique_ptr<TcpConnection> connection)
       : messenger_(messenger), connection_(std::move(connection)) {
     connection_->SetHandler(this);
     connection_->Send(MakeHello(messenger_.secret_));
@@ -103,20 +108,20 @@ class Messenger::Peer : public TcpConnection::Handler {
     }
   }
 
-  void OnClosed(std::error_code error) override {
+  [[gnu::cold]] void OnClosed(std::error_code error) override {
     std::string why = error ? error.message() : "it closed the connection";
     if (parser_.InFrame()) why += " in the middle of a frame";
     End(why);
   }
 
   /// Fails every call that waits.
-  void FailCalls(const std::string& why) {
+  [[gnu::cold]] void FailCalls(const std::string& why) {
     for (auto& [request, promise] : std::exchange(calls_, {})) {
       FailLater(std::move(promise), NodeLost(node_, why));
     }
   }
 
-  std::string Name() const {
+  [[gnu::cold]] std::string Name() const {
     return node_ != kNoNode ? Concat({"node ", node_})
                             : connection_->Remote().ToString();
   }
@@ -124,7 +129,7 @@ class Messenger::Peer : public TcpConnection::Handler {
  private:
   void End(const std::string& why) { messenger_.PeerEnded(this, why); }
 
-  void Greet(const Frame& frame) {
+  [[gnu::cold]] void Greet(const Frame& frame) {
     if (frame.header.kind == FrameKind::kError) {
       throw BadFrame(Concat({"refused: ", Text(frame)}));
     }
@@ -301,14 +306,16 @@ void Messenger::CallOnCore0(NodeId node, FrameHeader header,
 
 Future<> Messenger::WaitForNode(NodeId node) {
   if (nodes_.contains(node)) return MakeReadyFuture();
-  return waiting_.emplace(node, Promise<>())->second.GetFuture();
+  return waiting_.emplace_back(node, Promise<>()).second.GetFuture();
 }
 
 std::vector<Promise<>> Messenger::TakeWaiting(NodeId node) {
-  auto [first, last] = waiting_.equal_range(node);
   std::vector<Promise<>> promises;
-  for (auto i = first; i != last; ++i) promises.push_back(std::move(i->second));
-  waiting_.erase(first, last);
+  for (auto& [waited_for, promise] : waiting_) {
+    if (waited_for == node) promises.push_back(std::move(promise));
+  }
+  std::erase_if(waiting_,
+                [node](const auto& one) { return one.first == node; });
   return promises;
 }
 

@@ -10,7 +10,6 @@
 // When a connection ends, every call that waits on it fails with NodeLost.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,7 +18,6 @@
 
 #include "common/base_ebbs.h"
 #include "common/boot_arguments.h"
-#include "common/concat.h"
 #include "common/ebb_ref.h"
 #include "common/endpoint.h"
 #include "common/frame.h"
@@ -32,9 +30,7 @@ namespace ebbrt {
 /// The other node cannot be reached (any more).
 class NodeLost : public std::runtime_error {
  public:
-  NodeLost(NodeId node, const std::string& why)
-      : std::runtime_error(Concat({"node ", node, " is lost: ", why})),
-        node_(node) {}
+  NodeLost(NodeId node, const std::string& why);
   NodeId Node() const { return node_; }
 
  private:
@@ -58,11 +54,11 @@ class Messenger {
 
   /// Waits for back-ends. Core 0. Returns where they reach it (address as the
   /// network manager's). Throws std::system_error.
-  Endpoint Listen(const Secret& secret);
+  [[gnu::cold]] Endpoint Listen(const Secret& secret);
 
   /// Dials the front-end and proves the secret; ready when it has proved it
   /// too. Core 0. Fails with NodeLost.
-  Future<> DialHome(Endpoint front_end, const Secret& secret);
+  [[gnu::cold]] Future<> DialHome(Endpoint front_end, const Secret& secret);
 
   /// Calls `method` of `ebb` on `node` with an encoded message. Fails with
   /// NodeLost, or RemoteError if it threw there.
@@ -71,11 +67,11 @@ class Messenger {
 
   /// Ready when `node` has connected (now, if it has). Core 0. Fails when
   /// ForgetNode(node) is called first.
-  Future<> WaitForNode(NodeId node);
+  [[gnu::cold]] Future<> WaitForNode(NodeId node);
 
   /// Ends the connection with `node`, if any, and what waits for it: they fail
   /// with NodeLost for the reason `why`. Core 0.
-  void ForgetNode(NodeId node, const std::string& why);
+  [[gnu::cold]] void ForgetNode(NodeId node, const std::string& why);
 
   /// Runs on core 0 whenever a connection that had proved itself ends.
   void OnNodeLost(MoveFunction<void(NodeId, std::string)> function) {
@@ -85,22 +81,22 @@ class Messenger {
  private:
   class Peer;
 
-  void Accept(std::unique_ptr<TcpConnection> connection);
   void CallOnCore0(NodeId node, FrameHeader header,
                    std::unique_ptr<IOBuf> parameters,
                    Promise<RawMessage> promise);
+  [[gnu::cold]] void Accept(std::unique_ptr<TcpConnection> connection);
   /// `peer` has proved itself to be `node`. Throws BadFrame if it can't be.
-  void AddNode(Peer& peer, NodeId node);
+  [[gnu::cold]] void AddNode(Peer& peer, NodeId node);
   /// The promises of those who wait for `node`.
-  std::vector<Promise<>> TakeWaiting(NodeId node);
+  [[gnu::cold]] std::vector<Promise<>> TakeWaiting(NodeId node);
   /// `peer`'s connection is over; destroys it.
-  void PeerEnded(Peer* peer, const std::string& why);
+  [[gnu::cold]] void PeerEnded(Peer* peer, const std::string& why);
 
   Secret secret_{};
   std::unique_ptr<TcpListener> listener_;
   std::unordered_map<Peer*, std::unique_ptr<Peer>> peers_;
-  std::map<NodeId, Peer*> nodes_;  // those that have proved themselves
-  std::multimap<NodeId, Promise<>> waiting_;
+  std::unordered_map<NodeId, Peer*> nodes_;  // that have proved themselves
+  std::vector<std::pair<NodeId, Promise<>>> waiting_;
   MoveFunction<void(NodeId, std::string)> on_node_lost_;
 };
 

@@ -1,6 +1,6 @@
 #include "common/protocol.h"
 
-#include <map>
+#include <unordered_map>
 
 #include "common/check.h"
 
@@ -13,8 +13,8 @@ struct Entry {
 };
 
 /// Filled by constructors of globals, so it must make itself on first use.
-std::map<uint64_t, Entry>& Protocols() {
-  static std::map<uint64_t, Entry> protocols;
+std::unordered_map<uint64_t, Entry>& Protocols() {
+  static std::unordered_map<uint64_t, Entry> protocols;
   return protocols;
 }
 

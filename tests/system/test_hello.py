@@ -33,6 +33,11 @@ class HelloTest(unittest.TestCase):
         self.assertEqual(sorted(said), ["2", "3", "4"])
         self.namespace.assert_clean(self)
 
+    def test_the_image_is_small(self) -> None:
+        """docs/architecture.md says how; `./ebbrt bench boot` shows what is in it."""
+        stripped = require(NATIVE / "apps" / "hello" / "hello.img")
+        self.assertLess(stripped.stat().st_size, 400_000)
+
     def test_ten_back_ends_at_once(self) -> None:
         result = self.hello(self.image, 10)
         self.assertEqual(result.returncode, 0, result.stderr)

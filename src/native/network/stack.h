@@ -41,16 +41,16 @@ class Stack : private Interface::Client {
 
   /// Starts lwIP and the device; with `transport` null there is the loopback
   /// alone. Throws what Interface does.
-  Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
-        const AddressPlan& plan);
-  ~Stack() override;
+  [[gnu::cold]] Stack(std::unique_ptr<virtio::Transport> transport,
+                      uint64_t wanted, const AddressPlan& plan);
+  [[gnu::cold]] ~Stack() override;
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
   /// Resolves when the device has an address. Fails with std::system_error
   /// (timed_out) without lease in time, (no_such_device) when there is no
   /// device or it has failed. The loopback needs none of this.
-  Future<> Up();
+  [[gnu::cold]] Future<> Up();
   /// The device's, 0.0.0.0 while it has none; without device the loopback's.
   Ipv4Address Address() const;
   /// Null without device.
@@ -79,18 +79,18 @@ class Stack : private Interface::Client {
   void OnTraffic() override { timers_.Traffic(); }
   void OnFramesQueued() override { PlanFlush(); }
   void OnBatch() override { Deliver(); }
-  void OnDeviceFailed(const std::string& why) override;
+  [[gnu::cold]] void OnDeviceFailed(const std::string& why) override;
   err_t OnOwnPacket(netif* interface, pbuf* packet) override {
     return loopback_.Take(interface, packet);
   }
 
-  void StartLink(const AddressPlan& plan);
+  [[gnu::cold]] void StartLink(const AddressPlan& plan);
   void Tick(void (*tick)());
   void Deliver();
   void PlanFlush();
   void Flush();
   void CheckAddress();
-  void SettleUp(std::error_code error);
+  [[gnu::cold]] void SettleUp(std::error_code error);
 
   StackTimers timers_;
   DeliveryLists lists_;
