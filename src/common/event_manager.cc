@@ -171,15 +171,16 @@ void EventManager::RunIdleCallbacks() {
 // --- contexts
 // --------------------------------------------------------------------
 
+void EventManager::ReserveStack() {
+  if (!spares_.empty()) return;
+  spares_.push_back(std::make_unique<Fiber>(&LoopEntry, this));
+}
+
 void EventManager::SaveContext(EventContext& context) {
   EBBRT_CHECK(context.core_ == core_, "a context is saved on its own core");
-  std::unique_ptr<Fiber> next;
-  if (spares_.empty()) {
-    next = std::make_unique<Fiber>(&LoopEntry, this);
-  } else {
-    next = std::move(spares_.back());
-    spares_.pop_back();
-  }
+  ReserveStack();
+  auto next = std::move(spares_.back());
+  spares_.pop_back();
   HiddenState hidden = HiddenState::Take();
   SwitchTo(std::move(next), context.fiber_);
   hidden.Restore();

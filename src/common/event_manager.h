@@ -76,6 +76,9 @@ class EventManager {
   /// From any thread or core, not from interrupt stubs.
   static void SpawnRemote(Function function, CoreId core);
 
+  /// Makes sure that the next SaveContext of this event will not throw: to be
+  /// called before anybody is told of the context. Throws std::bad_alloc.
+  void ReserveStack();
   /// Blocks the current event until `context` is activated, by whomever; an
   /// activation that came first counts. Throws std::bad_alloc when there is no
   /// memory for another stack; the event is then not blocked.

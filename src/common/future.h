@@ -136,7 +136,7 @@ class [[nodiscard]] Future {
     state->OnReady([state = std::move(state_), f = std::move(f),
                     promise = std::move(promise)]() mutable {
       if (state->Failed()) {
-        promise.SetException(state->TakeError());
+        promise.SetException(state->Error());
       } else if constexpr (std::is_void_v<T>) {
         detail::Fulfil(std::move(promise), f);
       } else {
@@ -168,7 +168,7 @@ class [[nodiscard]] Future {
     state->OnReady(
         [state = std::move(state_), promise = std::move(promise)]() mutable {
           if (state->Failed()) {
-            promise.SetException(state->TakeError());
+            promise.SetException(state->Error());
           } else if constexpr (std::is_void_v<T>) {
             promise.SetValue();
           } else {

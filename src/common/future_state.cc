@@ -45,6 +45,7 @@ void FutureStateBase::CheckUnset() const {
 
 void FutureStateBase::SetError(std::exception_ptr error) {
   CheckUnset();
+  EBBRT_CHECK(error != nullptr, "a promise fails with an exception");
   error_ = std::move(error);
   Settle();
 }
@@ -53,6 +54,8 @@ void FutureStateBase::Abandon() {
   if (!Ready()) SetError(std::make_exception_ptr(BrokenPromise()));
 }
 
+/// The caller holds a reference: the consumer may be through with the state
+/// before we have unlocked.
 void FutureStateBase::Settle() {
   MoveFunction<void()> continuation;
   CoreId core;
@@ -62,7 +65,6 @@ void FutureStateBase::Settle() {
     continuation = std::move(continuation_);
     core = core_;
   }
-  // From here on the state may be gone.
   if (!continuation) return;
   if (core == kNoCore || core == platform::CurrentCore()) {
     continuation();
@@ -92,13 +94,14 @@ void FutureStateBase::Wait() {
     waiter.Wait();
     return;
   }
+  event_manager->ReserveStack();  // before the promise knows of the context
   EventContext context;
   OnReady([&context] { EventManager::ActivateContext(context); });
   event_manager->SaveContext(context);
 }
 
 void FutureStateBase::ThrowIfFailed() {
-  if (Failed()) std::rethrow_exception(TakeError());
+  if (Failed()) std::rethrow_exception(error_);
 }
 
 }  // namespace ebbrt::detail

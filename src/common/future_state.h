@@ -5,7 +5,9 @@
 // the value is in the base class, compiled once: an image has dozens of types
 // of futures.
 //
-// Counted by reference. Either end may be on any core or thread.
+// Counted by reference, by hand rather than by intrusive_ref_counter, whose end
+// of the last reference would be inline everywhere. Either end may be on any
+// core or thread.
 #pragma once
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -50,8 +52,8 @@ class FutureStateBase {
   void Wait();
   /// Ready: throws the error if there is one.
   void ThrowIfFailed();
-  /// Failed: the error.
-  std::exception_ptr TakeError() { return std::move(error_); }
+  /// Failed: the error. It stays failed.
+  const std::exception_ptr& Error() const { return error_; }
 
  protected:
   virtual ~FutureStateBase() = default;
@@ -67,10 +69,10 @@ class FutureStateBase {
 
   std::atomic<uint32_t> references_{0};
   std::atomic<bool> ready_{false};
-  SpinLock lock_;  // of what follows, until ready
-  CoreId core_ = kNoCore;
-  MoveFunction<void()> continuation_;
-  std::exception_ptr error_;
+  SpinLock lock_;
+  CoreId core_ = kNoCore;              // guarded by lock_
+  MoveFunction<void()> continuation_;  // guarded by lock_
+  std::exception_ptr error_;  // the producer's, from ready on the consumer's
 };
 
 template <typename T>

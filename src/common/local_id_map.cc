@@ -17,6 +17,7 @@ LocalIdMap& LocalIdMap::HandleFault(EbbId id) {
 
 LocalIdMap::Root LocalIdMap::FindOrMake(EbbId id, MoveFunction<Root()> make) {
   for (;;) {
+    event_manager->ReserveStack();
     EventContext context;
     {
       std::lock_guard guard(lock_);

@@ -92,6 +92,13 @@ int ebbrt_gthread_create(ebbrt_gthread_t* thread, void* (*function)(void*),
 int ebbrt_gthread_join(ebbrt_gthread_t thread, void** result) {
   EventContext context;
   bool wait;
+  if (Context::CanBlock()) {
+    try {
+      ebbrt::event_manager->ReserveStack();
+    } catch (const std::bad_alloc&) {
+      return ENOMEM;
+    }
+  }
   {
     std::lock_guard guard(thread->lock);
     if (thread->state == Control::State::kDetached ||
@@ -132,6 +139,11 @@ int ebbrt_gthread_equal(ebbrt_gthread_t a, ebbrt_gthread_t b) { return a == b; }
 
 int ebbrt_gthread_yield() {
   if (!Context::CanBlock()) return 0;
+  try {
+    ebbrt::event_manager->ReserveStack();
+  } catch (const std::bad_alloc&) {
+    return 0;  // it is a hint
+  }
   EventContext context;
   EventManager::ActivateContext(context);
   ebbrt::event_manager->SaveContext(context);

@@ -1,10 +1,11 @@
 // Time for the C library.
 
-#include <cerrno>
+#include <sched.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <cerrno>
 #include <ctime>
-#include <sched.h>
+#include <new>
 
 #include "common/event_manager.h"
 #include "common/timer.h"
@@ -76,6 +77,12 @@ clock_t times(tms* result) {
 int nanosleep(const timespec* interval, timespec* remaining) {
   if (!IsInterval(*interval)) {
     errno = EINVAL;
+    return -1;
+  }
+  try {
+    ebbrt::event_manager->ReserveStack();
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
     return -1;
   }
   ebbrt::EventContext context;

@@ -4,18 +4,22 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/gthread.h>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
 #include <stdexcept>
-#include <sys/gthread.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/event_manager.h"
 #include "common/future.h"
+#include "common/timer.h"
 #include "native/paging.h"
 #include "platform/local_table.h"
 #include "platform/stack.h"
@@ -179,10 +183,70 @@ TEST(Paging, FindsWhatDevicesSee) {
   delete heap;
   // Through its physical address, the same memory.
   on_the_stack = 1234;
-  auto* alias = reinterpret_cast<volatile int*>(
-      PhysicalAddress(&on_the_stack));
+  auto* alias = reinterpret_cast<volatile int*>(PhysicalAddress(&on_the_stack));
   EXPECT_NE(static_cast<volatile void*>(alias), &on_the_stack);
   EXPECT_EQ(*alias, 1234);
+}
+
+/// All of the heap, and all stacks that nobody uses.
+class Hog {
+ public:
+  Hog() {
+    stacks_.reserve(10'000);
+    for (size_t size = 256 << 20; size >= 64; size /= 2) {
+      while (void* block = std::malloc(size)) {
+        *static_cast<void**>(block) = std::exchange(blocks_, block);
+      }
+    }
+    try {
+      for (;;) stacks_.push_back(platform::AllocateStack());
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  ~Hog() {
+    while (blocks_ != nullptr) {
+      std::free(std::exchange(blocks_, *static_cast<void**>(blocks_)));
+    }
+    for (auto stack : stacks_) platform::FreeStack(stack);
+  }
+
+ private:
+  void* blocks_ = nullptr;
+  std::vector<platform::Stack> stacks_;
+};
+
+TEST(Context, WithoutMemoryForAStackWaitingThrowsAndLeavesNothingBehind) {
+  // The loop keeps a few stacks; blocked events take them. An event that itself
+  // goes on after blocking leaves one, so what counts runs in one that has not.
+  std::vector<Promise<>> held(16);
+  size_t released = 0;
+  for (auto& one : held) {
+    event_manager->SpawnLocal([&released, f = one.GetFuture()]() mutable {
+      f.Get();
+      ++released;
+    });
+  }
+  Promise<> promise;
+  Promise<bool> threw;
+  Timer rescue;  // or the test would never end where it should fail
+  rescue.Start(1s, [&] { promise.SetValue(); });
+  event_manager->SpawnLocal([&, future = promise.GetFuture()]() mutable {
+    bool caught = false;
+    {
+      Hog hog;
+      try {
+        future.Get();
+      } catch (const std::bad_alloc&) {
+        caught = true;
+      }
+    }
+    threw.SetValue(caught);
+  });
+  EXPECT_TRUE(threw.GetFuture().Get());
+  rescue.Stop();
+  if (promise.Valid()) promise.SetValue();  // nobody waits any more
+  for (auto& one : held) one.SetValue();
+  while (released < held.size()) SleepFor(1ms).Get();
 }
 
 TEST(LocalTable, ReadsNullEverywhereAndHoldsWhatIsSet) {
