@@ -209,7 +209,10 @@ bool NetDevice::Transmit(std::span<const Piece> pieces, NetHeader* header,
                          const Offload& offload, void* token) {
   EBBRT_CHECK(pieces.size() <= kMostPieces, "a frame in too many pieces");
   if (failed_) return false;
-  if (transmit_.FreeDescriptors() < pieces.size()) Reclaim();
+  if (transmit_.FreeDescriptors() < pieces.size()) {
+    Reclaim();
+    if (failed_) return false;  // and `header` may be gone with all that waited
+  }
   *header = {.flags = offload.flags,
              .checksum_start = offload.checksum_start,
              .checksum_offset = offload.checksum_offset};

@@ -288,6 +288,20 @@ TEST_F(NetDeviceTest, ATransmitThatWasNeverGivenIsAFailure) {
   EXPECT_EQ(failures_.size(), 1u);
 }
 
+TEST_F(NetDeviceTest, AFailureThatIsFoundWhileMakingRoomRefusesTheFrame) {
+  Open();
+  while (Send("fill")) {
+  }
+  device_->Kick();
+  auto chain = fake_.queues[1].Next();
+  fake_.queues[1].Use(chain->id, 0);
+  fake_.queues[1].Use(999, 0);
+  EXPECT_FALSE(Send("x"));  // looks for room and finds the one and the other
+  EXPECT_TRUE(device_->Failed());
+  // Whoever waited may have been told, and its header be gone.
+  EXPECT_EQ(sent_.back()->front(), '?');
+}
+
 TEST_F(NetDeviceTest, TooLongAFrameIsDroppedAndCounted) {
   fake_.queue_size = 64;
   Open();
