@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "libboost-context-dev",
         "capnproto",
         "libcapnp-dev",
+        "pkg-config",  # Cap'n Proto's CMake package asks for it
         "googletest",
     ),
     "run": ("qemu-system-x86", "iproute2"),
