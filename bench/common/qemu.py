@@ -42,6 +42,7 @@ class Vm:
         words += ["-accel", f"tcg{threads}", "-cpu", "max"]
         words += "-nodefaults -no-user-config -no-reboot".split()
         words += "-display none -vga none".split()
+        # The daemon's way, and its reason (tools/iaasd/qemu_command.cc).
         processors = "1,maxcpus=2" if self.cores == 1 else str(self.cores)
         words += ["-m", f"{self.memory_mib}M", "-smp", processors]
         words += ["-kernel", str(self.image), "-append", self.append]

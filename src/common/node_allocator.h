@@ -37,7 +37,7 @@ struct NodeSpec {
   std::vector<uint16_t> ports{};      ///< TCP ports to publish on the host
                                       ///< where nodes have no address of
                                       ///< their own there (user networking)
-  std::chrono::seconds deadline{30};  ///< from Allocate to connected
+  std::chrono::seconds deadline{30};  ///< from Allocate to up
 };
 
 /// A running node. Destroying it ends the virtual machine.
@@ -60,8 +60,9 @@ class NodeAllocator {
   static NodeAllocator& HandleFault(EbbId id);
   virtual ~NodeAllocator() = default;
 
-  /// Boots a node; ready when it has connected and proved its secret. Fails
-  /// with AllocationFailed. In events on core 0.
+  /// Boots a node; ready when it is up: has connected, has proved its secret,
+  /// and the IaaS has told where it is reached. Fails with AllocationFailed. In
+  /// events on core 0.
   virtual Future<std::unique_ptr<Node>> Allocate(NodeSpec spec) = 0;
 };
 

@@ -53,13 +53,15 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
 
   Future<int> Ended() override { return ended_.GetFuture(); }
 
-  /// Ready when the node has connected. Fails with AllocationFailed.
+  /// Ready when the node is up (CheckUp). Fails with AllocationFailed.
   Future<> Start(iaas::Session& session, iaas::NodeSpec spec,
                  std::chrono::seconds deadline) {
     auto up = up_.GetFuture();
     deadline_.Start(deadline, [this, deadline] {
-      Fail("did not connect within " + std::to_string(deadline.count()) +
-           " s; its console: " + console_tail_);
+      auto within = " within " + std::to_string(deadline.count()) + " s";
+      Fail(connected_ ? "the daemon did not tell its address" + within
+                      : "did not connect" + within +
+                            "; its console: " + console_tail_);
     });
     messenger->WaitForNode(id_)
         .Finally([self = weak_from_this()](Future<> connected) {

@@ -76,7 +76,8 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
 
   /// Shows the device what was sent.
   void Kick();
-  /// Takes back what the device has used, so that lwIP can send it anew.
+  /// Takes back what the device has used, so that lwIP can send it anew, and
+  /// gives the device what waited for room (OnFramesQueued tells).
   void Reclaim();
   /// Drops `bytes` as soon as no frame that shows them is in flight: lwIP
   /// forgets acknowledged data although a retransmission of it may still wait

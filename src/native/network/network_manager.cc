@@ -1,11 +1,11 @@
 // NetworkManager over our own stack.
 #include "common/network_manager.h"
-#include "common/concat.h"
 
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "common/concat.h"
 #include "common/runtime.h"
 #include "native/network/find_device.h"
 #include "native/network/stack.h"

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "lwip/pbuf.h"
 #include "native/virtio/net_options.h"
