@@ -113,6 +113,8 @@ class [[nodiscard]] Future {
   bool Ready() const { return state_->Ready(); }
   /// Ready, and with an error.
   bool Failed() const { return Ready() && state_->Failed(); }
+  /// Failed: the error.
+  std::exception_ptr Error() const { return state_->Error(); }
 
   /// The value; throws the error. Waits for it if it isn't there: in an event
   /// by blocking that event, on a thread that is no core by blocking the
