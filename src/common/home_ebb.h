@@ -33,6 +33,7 @@
 #include <utility>
 
 #include "common/concat.h"
+#include "common/deadline.h"
 #include "common/ebb_allocator.h"
 #include "common/ebb_ref.h"
 #include "common/local_id_map.h"
@@ -112,15 +113,16 @@ template <typename T>
 class HomeEbb : public SharedEbb<T> {
  public:
   /// Calls kMethod at the Ebb's home with the parameters that `fill` writes;
-  /// gives Future<Message<results>>. Fails with NodeLost, or RemoteError (at
-  /// home itself: the method's own exception).
+  /// gives Future<Message<results>>. Fails with NodeLost, with RemoteError (at
+  /// home itself: the method's own exception), or with DeadlineExceeded if
+  /// there is no answer in time. In events on any core.
   template <auto kMethod, typename Fill>
-  auto Call(Fill fill) {
+  auto Call(Fill fill, Clock::duration deadline = Messenger::kCallDeadline) {
     using Traits = detail::MethodTraits<decltype(kMethod)>;
     constexpr uint16_t kNumber = Table<>::template NumberOf<kMethod>();
     capnp::MallocMessageBuilder builder;
     fill(builder.initRoot<typename Traits::Parameters>());
-    return Send(kNumber, builder).Then([](RawMessage results) {
+    return Send(kNumber, builder, deadline).Then([](RawMessage results) {
       return Message<typename Traits::Results>(std::move(results));
     });
   }
@@ -143,15 +145,17 @@ class HomeEbb : public SharedEbb<T> {
   template <typename U = T>
   using Table = detail::MethodTable<U, typename U::Methods>;
 
-  Future<RawMessage> Send(uint16_t method, capnp::MessageBuilder& builder) {
+  Future<RawMessage> Send(uint16_t method, capnp::MessageBuilder& builder,
+                          Clock::duration deadline) {
     NodeId home = HomeOf(id_);
     if (home != runtime::ThisNode()) {
-      return messenger->Call(home, id_, ProtocolId(T::kProtocol), method,
-                             EncodeMessage(builder));
+      return messenger->Call({home, id_, ProtocolId(T::kProtocol), method},
+                             EncodeMessage(builder), deadline);
     }
-    return Serve({home, id_, method, RawMessage::FromBuilder(builder)})
-        .Then([](std::unique_ptr<IOBuf> results) {
-          return RawMessage::FromBytes(std::move(results));
+    auto results = Serve({home, id_, method, RawMessage::FromBuilder(builder)});
+    return WithDeadline(std::move(results), deadline)
+        .Then([](std::unique_ptr<IOBuf> bytes) {
+          return RawMessage::FromBytes(std::move(bytes));
         });
   }
 

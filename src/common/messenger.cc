@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/concat.h"
+#include "common/deadline.h"
 #include "common/event_manager.h"
 #include "common/protocol.h"
 #include "common/runtime.h"
@@ -82,12 +83,18 @@ class Messenger::Peer : public TcpConnection::Handler {
   NodeId Node() const { return node_; }
 
   void Call(FrameHeader header, std::unique_ptr<IOBuf> parameters,
-            Promise<RawMessage> promise) {
+            Clock::duration deadline, Promise<RawMessage> promise) {
     do {
       header.request = next_request_++;
     } while (header.request == 0 || calls_.contains(header.request));
     auto frame = MakeFrame(header, std::move(parameters));
-    calls_.emplace(header.request, std::move(promise));
+    PendingCall& call = calls_[header.request];
+    call.promise = std::move(promise);
+    call.timer.Start(deadline, [&call, deadline] {
+      // The call itself stays known: its answer may still come.
+      call.promise.SetException(
+          std::make_exception_ptr(DeadlineExceeded(deadline)));
+    });
     connection_->Send(std::move(frame));
   }
 
@@ -116,8 +123,10 @@ class Messenger::Peer : public TcpConnection::Handler {
 
   /// Fails every call that waits.
   [[gnu::cold]] void FailCalls(const std::string& why) {
-    for (auto& [request, promise] : std::exchange(calls_, {})) {
-      FailLater(std::move(promise), NodeLost(node_, why));
+    for (auto& [request, call] : std::exchange(calls_, {})) {
+      if (call.promise.Valid()) {
+        FailLater(std::move(call.promise), NodeLost(node_, why));
+      }
     }
   }
 
@@ -127,6 +136,12 @@ class Messenger::Peer : public TcpConnection::Handler {
   }
 
  private:
+  /// Its promise is set, and not valid any more, once the deadline has passed.
+  struct PendingCall {
+    Promise<RawMessage> promise;
+    Timer timer;
+  };
+
   void End(const std::string& why) { messenger_.PeerEnded(this, why); }
 
   [[gnu::cold]] void Greet(const Frame& frame) {
@@ -172,10 +187,15 @@ class Messenger::Peer : public TcpConnection::Handler {
   /// its own: it may block, and may end this connection.
   template <typename F>
   void Answer(const Frame& frame, F set) {
-    auto call = calls_.extract(frame.header.request);
-    if (call.empty()) throw BadFrame("an answer to a call that wasn't made");
+    auto call = calls_.find(frame.header.request);
+    if (call == calls_.end()) {
+      throw BadFrame("an answer to a call that wasn't made");
+    }
+    auto promise = std::move(call->second.promise);
+    calls_.erase(call);
+    if (!promise.Valid()) return;  // it comes after the deadline
     EventManager::Spawn(
-        [promise = std::move(call.mapped()), set = std::move(set)]() mutable {
+        [promise = std::move(promise), set = std::move(set)]() mutable {
           try {
             set(promise);
           } catch (...) {  // an answer that is no message fails its own call
@@ -235,7 +255,7 @@ class Messenger::Peer : public TcpConnection::Handler {
   NodeId node_ = kNoNode;
   Timer deadline_;
   uint32_t next_request_ = 1;
-  std::unordered_map<uint32_t, Promise<RawMessage>> calls_;
+  std::unordered_map<uint32_t, PendingCall> calls_;  // not answered
 };
 
 Messenger& Messenger::HandleFault(EbbId id) {
@@ -270,22 +290,25 @@ Future<> Messenger::DialHome(Endpoint front_end, const Secret& secret) {
       });
 }
 
-Future<RawMessage> Messenger::Call(NodeId node, EbbId ebb, uint64_t protocol,
-                                   uint16_t method,
-                                   std::unique_ptr<IOBuf> parameters) {
+Future<RawMessage> Messenger::Call(const Callee& callee,
+                                   std::unique_ptr<IOBuf> parameters,
+                                   Clock::duration deadline) {
   Promise<RawMessage> promise;
   auto future = promise.GetFuture();
   FrameHeader header{.kind = FrameKind::kCall,
-                     .ebb = ebb,
-                     .protocol = protocol,
-                     .method = method};
+                     .ebb = callee.ebb,
+                     .protocol = callee.protocol,
+                     .method = callee.method};
   if (platform::CurrentCore() == 0) {
-    CallOnCore0(node, header, std::move(parameters), std::move(promise));
+    CallOnCore0(callee.node, header, std::move(parameters), deadline,
+                std::move(promise));
   } else {
     EventManager::SpawnRemote(
-        [this, node, header, parameters = std::move(parameters),
+        [this, node = callee.node, header, deadline,
+         parameters = std::move(parameters),
          promise = std::move(promise)]() mutable {
-          CallOnCore0(node, header, std::move(parameters), std::move(promise));
+          CallOnCore0(node, header, std::move(parameters), deadline,
+                      std::move(promise));
         },
         0);
   }
@@ -294,6 +317,7 @@ Future<RawMessage> Messenger::Call(NodeId node, EbbId ebb, uint64_t protocol,
 
 void Messenger::CallOnCore0(NodeId node, FrameHeader header,
                             std::unique_ptr<IOBuf> parameters,
+                            Clock::duration deadline,
                             Promise<RawMessage> promise) {
   auto peer = nodes_.find(node);
   if (peer == nodes_.end()) {
@@ -301,7 +325,8 @@ void Messenger::CallOnCore0(NodeId node, FrameHeader header,
         std::make_exception_ptr(NodeLost(node, "it is not connected")));
     return;
   }
-  peer->second->Call(header, std::move(parameters), std::move(promise));
+  peer->second->Call(header, std::move(parameters), deadline,
+                     std::move(promise));
 }
 
 Future<> Messenger::WaitForNode(NodeId node) {

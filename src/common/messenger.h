@@ -10,6 +10,7 @@
 // When a connection ends, every call that waits on it fails with NodeLost.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,7 @@
 #include "common/future.h"
 #include "common/message.h"
 #include "common/network_manager.h"
+#include "platform/clock.h"
 
 namespace ebbrt {
 
@@ -50,6 +52,10 @@ class Messenger {
  public:
   static Messenger& HandleFault(EbbId id);
 
+  /// What a call is given by default: long enough for a method that works,
+  /// short enough that nobody waits for ever on one that is stuck.
+  static constexpr Clock::duration kCallDeadline = std::chrono::seconds(30);
+
   /// Largest payload of a frame, bytes.
   static constexpr uint32_t kMaxPayload = 64 << 20;
 
@@ -61,10 +67,21 @@ class Messenger {
   /// too. Core 0. Fails with NodeLost.
   [[gnu::cold]] Future<> DialHome(Endpoint front_end, const Secret& secret);
 
-  /// Calls `method` of `ebb` on `node` with an encoded message. Fails with
-  /// NodeLost, or RemoteError if it threw there.
-  Future<RawMessage> Call(NodeId node, EbbId ebb, uint64_t protocol,
-                          uint16_t method, std::unique_ptr<IOBuf> parameters);
+  /// Whom a call is for.
+  struct Callee {
+    NodeId node;
+    EbbId ebb;
+    uint64_t protocol;
+    uint16_t method;
+  };
+
+  /// Calls `callee` with an encoded message. Fails with NodeLost, with
+  /// RemoteError if it threw there, and with DeadlineExceeded if there is no
+  /// answer in time; the call may be carried out all the same, its late answer
+  /// is dropped.
+  Future<RawMessage> Call(const Callee& callee,
+                          std::unique_ptr<IOBuf> parameters,
+                          Clock::duration deadline = kCallDeadline);
 
   /// Ready when `node` has connected (now, if it has). Core 0. Fails when
   /// ForgetNode(node) is called first.
@@ -83,7 +100,7 @@ class Messenger {
   class Peer;
 
   void CallOnCore0(NodeId node, FrameHeader header,
-                   std::unique_ptr<IOBuf> parameters,
+                   std::unique_ptr<IOBuf> parameters, Clock::duration deadline,
                    Promise<RawMessage> promise);
   [[gnu::cold]] void Accept(std::unique_ptr<TcpConnection> connection);
   /// `peer` has proved itself to be `node`. Throws BadFrame if it can't be.

@@ -69,8 +69,12 @@ class Namespace:
 
     def __enter__(self) -> "Namespace":
         self.directory.mkdir(mode=0o700)
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.run(["ip", "link", "set", "lo", "up"], check=True)
+        try:
+            subprocess.run(["ip", "netns", "add", self.name], check=True)
+            self.run(["ip", "link", "set", "lo", "up"], check=True)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_) -> None:

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "common/deadline.h"
 #include "common/frame.h"
 #include "common/global_id_map.h"
+#include "common/home_ebb.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "common/timer.h"
@@ -110,7 +112,7 @@ TEST(MessengerTest, AConnectionThatStopsInAFrameEndsQuietly) {
   TestPeer peer;
   peer.SendHello(22, runtime::Boot().secret);
   messenger->WaitForNode(22).Get();
-  auto call = messenger->Call(22, ApplicationEbbId(1), 1, 0, nullptr);
+  auto call = messenger->Call({22, ApplicationEbbId(1), 1, 0}, nullptr);
   auto half = MakeFrame({.kind = FrameKind::kReply, .request = 1},
                         IOBuf::Copy("half of it"));
   half = Coalesce(std::move(half));
@@ -121,7 +123,51 @@ TEST(MessengerTest, AConnectionThatStopsInAFrameEndsQuietly) {
 }
 
 TEST(MessengerTest, ACallToANodeThatIsNotThereFails) {
-  EXPECT_THROW(messenger->Call(999, 1, 1, 0, nullptr).Get(), NodeLost);
+  EXPECT_THROW(messenger->Call({999, 1, 1, 0}, nullptr).Get(), NodeLost);
+}
+
+TEST(MessengerTest, ACallPastItsDeadlineFailsAndItsLateAnswerIsNoError) {
+  TestPeer peer;
+  peer.SendHello(27, runtime::Boot().secret);
+  messenger->WaitForNode(27).Get();
+  auto late = messenger->Call({27, 1, 1, 0}, nullptr, 5ms);
+  EXPECT_THROW(late.Get(), DeadlineExceeded);
+  auto in_time = messenger->Call({27, 1, 1, 0}, nullptr, 1h);
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 3; }));
+  capnp::MallocMessageBuilder results;
+  results.initRoot<IdMapDone>();
+  for (int frame : {1, 2}) {
+    peer.connection->Send(
+        MakeFrame({.kind = FrameKind::kReply,
+                   .request = peer.frames[frame].header.request},
+                  EncodeMessage(results)));
+  }
+  in_time.Get();
+  EXPECT_FALSE(peer.closed);
+  // Once only: it is not waited for any more.
+  peer.connection->Send(MakeFrame(
+      {.kind = FrameKind::kReply, .request = peer.frames[1].header.request},
+      EncodeMessage(results)));
+  EXPECT_TRUE(peer.AwaitClosed());
+}
+
+/// Answers when it is told to.
+class Slow : public HomeEbb<Slow> {
+ public:
+  static constexpr std::string_view kProtocol = "test.Slow";
+  using HomeEbb::HomeEbb;
+  Future<> Wait(NodeId, IdMapKey::Reader, IdMapDone::Builder) {
+    return told.GetFuture();
+  }
+  using Methods = MethodList<&Slow::Wait>;
+  Promise<> told;
+};
+constexpr EbbRef<Slow> slow{ApplicationEbbId(41)};
+
+TEST(MessengerTest, ACallAtHomeHasADeadlineToo) {
+  auto call = slow->Call<&Slow::Wait>([](IdMapKey::Builder) {}, 5ms);
+  EXPECT_THROW(call.Get(), DeadlineExceeded);
+  slow->told.SetValue();  // to nobody
 }
 
 TEST(MessengerTest, CallsAreServedAndErrorsTravelBack) {
@@ -185,7 +231,7 @@ TEST(MessengerTest, AnAnswerNobodyAskedForEndsTheConnection) {
   peer.connection->Send(
       MakeFrame({.kind = FrameKind::kReply, .request = 4242}, nullptr));
   EXPECT_TRUE(peer.AwaitClosed());
-  EXPECT_THROW(messenger->Call(25, 1, 1, 0, nullptr).Get(), NodeLost);
+  EXPECT_THROW(messenger->Call({25, 1, 1, 0}, nullptr).Get(), NodeLost);
 }
 
 TEST(MessengerTest, ASecondNodeOfTheSameIdIsRefused) {
