@@ -99,8 +99,8 @@ class EventManager {
 
   // --- for the ports ---------------------------------------------------------
   /// Makes the loop of `core`; the port makes all of them before any runs.
-  explicit EventManager(CoreId core);
-  ~EventManager();
+  [[gnu::cold]] explicit EventManager(CoreId core);
+  [[gnu::cold]] ~EventManager();
   EventManager(const EventManager&) = delete;
   EventManager& operator=(const EventManager&) = delete;
 

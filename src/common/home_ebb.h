@@ -27,21 +27,18 @@
 
 #include <array>
 #include <memory>
-#include <stdexcept>
-#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
-#include "common/concat.h"
-#include "common/deadline.h"
 #include "common/ebb_allocator.h"
 #include "common/ebb_ref.h"
 #include "common/local_id_map.h"
 #include "common/message.h"
 #include "common/messenger.h"
 #include "common/protocol.h"
-#include "common/runtime.h"
 #include "common/shared_ebb.h"
+#include "platform/clock.h"
 
 namespace ebbrt {
 
@@ -105,12 +102,36 @@ struct MethodTable<T, MethodList<kMethods...>> {
   }
 };
 
+/// What the Ebbs of all types have in common.
+class HomeEbbBase {
+ protected:
+  struct Protocol {
+    std::string_view name;
+    ProtocolServer serve;
+  };
+
+  explicit HomeEbbBase(EbbId id) : id_(id) {}
+
+  EbbId Id() const { return id_; }
+  /// Sends a call to the Ebb's home, this node or another.
+  Future<RawMessage> Send(const Protocol& protocol, uint16_t method,
+                          capnp::MessageBuilder& parameters,
+                          Clock::duration deadline);
+  /// Throws std::runtime_error unless the Ebb is at home here and its protocol
+  /// has so many methods.
+  static void CheckCall(const IncomingCall& call, std::string_view protocol,
+                        size_t methods);
+
+ private:
+  EbbId id_;
+};
+
 }  // namespace detail
 
 /// T derives from HomeEbb<T> and has kProtocol and Methods. One representative
 /// per node; its methods run only at home.
 template <typename T>
-class HomeEbb : public SharedEbb<T> {
+class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
  public:
   /// Calls kMethod at the Ebb's home with the parameters that `fill` writes;
   /// gives Future<Message<results>>. Fails with NodeLost, with RemoteError (at
@@ -122,9 +143,10 @@ class HomeEbb : public SharedEbb<T> {
     constexpr uint16_t kNumber = Table<>::template NumberOf<kMethod>();
     capnp::MallocMessageBuilder builder;
     fill(builder.initRoot<typename Traits::Parameters>());
-    return Send(kNumber, builder, deadline).Then([](RawMessage results) {
-      return Message<typename Traits::Results>(std::move(results));
-    });
+    return Send({T::kProtocol, &Serve}, kNumber, builder, deadline)
+        .Then([](RawMessage results) {
+          return Message<typename Traits::Results>(std::move(results));
+        });
   }
 
   /// Initialised before main, in every program that mentions it: the calls of
@@ -135,44 +157,21 @@ class HomeEbb : public SharedEbb<T> {
   }();
 
   /// Public so that T can take it over with `using HomeEbb::HomeEbb`.
-  explicit HomeEbb(EbbId id) : id_(id) { (void)kServed; }
+  explicit HomeEbb(EbbId id) : HomeEbbBase(id) { (void)kServed; }
 
  protected:
-  EbbId Id() const { return id_; }
+  using HomeEbbBase::Id;
 
  private:
   // A template, because T is still being defined when this class is.
   template <typename U = T>
   using Table = detail::MethodTable<U, typename U::Methods>;
 
-  Future<RawMessage> Send(uint16_t method, capnp::MessageBuilder& builder,
-                          Clock::duration deadline) {
-    NodeId home = HomeOf(id_);
-    if (home != runtime::ThisNode()) {
-      return messenger->Call({home, id_, ProtocolId(T::kProtocol), method},
-                             EncodeMessage(builder), deadline);
-    }
-    auto results = Serve({home, id_, method, RawMessage::FromBuilder(builder)});
-    return WithDeadline(std::move(results), deadline)
-        .Then([](std::unique_ptr<IOBuf> bytes) {
-          return RawMessage::FromBytes(std::move(bytes));
-        });
-  }
-
   static Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
-    if (HomeOf(call.ebb) != runtime::ThisNode()) {
-      throw std::runtime_error(
-          Concat({"Ebb ", call.ebb, " is not at home on this node"}));
-    }
-    if (call.method >= Table<>::kServers.size()) {
-      throw std::runtime_error(
-          Concat({"protocol ", T::kProtocol, " has no method ", call.method}));
-    }
+    CheckCall(call, T::kProtocol, Table<>::kServers.size());
     T& ebb = EbbRef<T>(call.ebb).Rep();
     return Table<>::kServers[call.method](ebb, std::move(call));
   }
-
-  EbbId id_;
 };
 
 }  // namespace ebbrt

@@ -12,6 +12,7 @@
 #include "common/global_id_map.h"
 #include "common/local_id_map.h"
 #include "common/per_core_ebb.h"
+#include "common/runtime.h"
 #include "common/shared_ebb.h"
 #include "platform/core.h"
 

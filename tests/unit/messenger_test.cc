@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -159,7 +160,10 @@ class Slow : public HomeEbb<Slow> {
   Future<> Wait(NodeId, IdMapKey::Reader, IdMapDone::Builder) {
     return told.GetFuture();
   }
-  using Methods = MethodList<&Slow::Wait>;
+  void Refuse(NodeId, IdMapKey::Reader, IdMapDone::Builder) {
+    throw std::out_of_range("I will not");
+  }
+  using Methods = MethodList<&Slow::Wait, &Slow::Refuse>;
   Promise<> told;
 };
 constexpr EbbRef<Slow> slow{ApplicationEbbId(41)};
@@ -168,6 +172,11 @@ TEST(MessengerTest, ACallAtHomeHasADeadlineToo) {
   auto call = slow->Call<&Slow::Wait>([](IdMapKey::Builder) {}, 5ms);
   EXPECT_THROW(call.Get(), DeadlineExceeded);
   slow->told.SetValue();  // to nobody
+}
+
+TEST(MessengerTest, AMethodThatThrowsAtHomeFailsTheFuture) {
+  auto call = slow->Call<&Slow::Refuse>([](IdMapKey::Builder) {});
+  EXPECT_THROW(call.Get(), std::out_of_range);
 }
 
 TEST(MessengerTest, CallsAreServedAndErrorsTravelBack) {

@@ -27,7 +27,7 @@
 namespace ebbrt::network {
 
 /// lwIP's errors as the interface's. `in_tick`: found by a timer.
-std::error_code ToErrorCode(err_t error, bool in_tick);
+[[gnu::cold]] std::error_code ToErrorCode(err_t error, bool in_tick);
 
 class TcpStream final : public Deliverable {
  public:
@@ -37,8 +37,8 @@ class TcpStream final : public Deliverable {
   TcpStream(Stack& stack, tcp_pcb* accepted);
   /// Begins to connect; `connected` gets the connection or the error. Throws
   /// std::system_error, std::bad_alloc.
-  static Future<std::unique_ptr<TcpConnection>> Connect(Stack& stack,
-                                                        Endpoint remote);
+  [[gnu::cold]] static Future<std::unique_ptr<TcpConnection>> Connect(
+      Stack& stack, Endpoint remote);
   ~TcpStream() override;
 
   void SetHandler(TcpConnection::Handler* handler);
@@ -52,7 +52,7 @@ class TcpStream final : public Deliverable {
   Endpoint Remote() const { return remote_; }
 
   void Deliver() override;
-  void DeliverFailed() override;
+  [[gnu::cold]] void DeliverFailed() override;
   void Flush() override;
 
  private:
@@ -64,12 +64,12 @@ class TcpStream final : public Deliverable {
   static err_t OnReceived(void* self, tcp_pcb* pcb, pbuf* data, err_t error);
   static err_t OnSent(void* self, tcp_pcb* pcb, u16_t bytes);
   static err_t OnPoll(void* self, tcp_pcb* pcb);
-  static void OnError(void* self, err_t error);
+  [[gnu::cold]] static void OnError(void* self, err_t error);
 
   void Attach(tcp_pcb* pcb);
   tcp_pcb* Detach();
   void ReadEndpoints();
-  void DeliverConnected();
+  [[gnu::cold]] void DeliverConnected();
   bool DeliverNext();
   void DeliverReceived();
   void Credit(size_t bytes);

@@ -78,9 +78,9 @@ class NetDevice {
   /// Negotiates `wanted` features and sets up both queues. `pool` and `client`
   /// outlive the device. Throws std::runtime_error when the device can't be
   /// used, std::bad_alloc.
-  NetDevice(std::unique_ptr<Transport> transport, uint64_t wanted,
-            BufferPool& pool, Client& client);
-  ~NetDevice();
+  [[gnu::cold]] NetDevice(std::unique_ptr<Transport> transport, uint64_t wanted,
+                          BufferPool& pool, Client& client);
+  [[gnu::cold]] ~NetDevice();
   NetDevice(const NetDevice&) = delete;
   NetDevice& operator=(const NetDevice&) = delete;
 
@@ -142,13 +142,13 @@ class NetDevice {
     uint16_t next = kNone;
   };
 
-  void ReadDeviceConfig();
+  [[gnu::cold]] void ReadDeviceConfig();
   bool ReceiveFrame();
   std::unique_ptr<IOBuf> TakeBuffer(uint16_t id, size_t offset,
                                     uint32_t written);
   void Unlink(uint16_t id);
-  void Fail(const std::string& why);
-  void GiveBackAll();
+  [[gnu::cold]] void Fail(const std::string& why);
+  [[gnu::cold]] void GiveBackAll();
 
   std::unique_ptr<Transport> transport_;
   BufferPool& pool_;
