@@ -1,5 +1,6 @@
 #include "common/ebb_allocator.h"
 
+#include <mutex>
 #include <stdexcept>
 
 #include "common/runtime.h"
@@ -22,9 +23,16 @@ EbbId EbbAllocator::Allocate() {
   uint32_t number = next_.fetch_add(1, std::memory_order_relaxed);
   if (number >= kRangeSize) {
     next_.store(kRangeSize, std::memory_order_relaxed);
+    std::lock_guard guard(lock_);
+    if (!freed_.Empty()) return freed_.Pop();
     throw std::length_error("this node has used up its range of Ebb ids");
   }
   return static_cast<EbbId>(runtime::ThisNode()) << kRangeBits | number;
+}
+
+void EbbAllocator::Free(EbbId id) {
+  std::lock_guard guard(lock_);
+  freed_.Push(id);
 }
 
 NodeId HomeOf(EbbId id) {

@@ -5,6 +5,8 @@
 
 #include "common/base_ebbs.h"
 #include "common/ebb_ref.h"
+#include "common/ring_queue.h"
+#include "common/spin_lock.h"
 
 namespace ebbrt {
 
@@ -13,11 +15,17 @@ class EbbAllocator {
  public:
   static EbbAllocator& HandleFault(EbbId id);
 
-  /// A fresh id. Throws std::length_error when the node's range is used up.
+  /// An id that no Ebb has: a fresh one as long as there are any, then those
+  /// that were given back, the oldest first. Throws std::length_error when all
+  /// of the node's range are in use.
   EbbId Allocate();
+  /// Gives `id` back, which this node's Allocate gave. Nothing may refer to it.
+  void Free(EbbId id);
 
  private:
   std::atomic<uint32_t> next_{1};  // 0 of node 0 would be kNoEbb
+  SpinLock lock_;
+  RingQueue<EbbId> freed_;  // guarded by lock_
 };
 
 inline constexpr EbbRef<EbbAllocator> ebb_allocator{kEbbAllocatorId};

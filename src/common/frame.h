@@ -23,7 +23,7 @@ namespace ebbrt {
 
 /// Goes up with every change of the frames or of the runtime's own messages. A
 /// front-end and an image that differ in it refuse each other.
-inline constexpr uint16_t kProtocolVersion = 1;
+inline constexpr uint16_t kProtocolVersion = 2;
 
 enum class FrameKind : uint8_t {
   kHello = 1,  ///< payload: HelloPayload

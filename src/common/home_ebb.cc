@@ -6,7 +6,9 @@
 
 #include "common/concat.h"
 #include "common/deadline.h"
+#include "common/local_id_map.h"
 #include "common/runtime.h"
+#include "platform/local_table.h"
 
 namespace ebbrt::detail {
 
@@ -35,6 +37,11 @@ void HomeEbbBase::CheckCall(const IncomingCall& call, std::string_view protocol,
   if (HomeOf(call.ebb) != runtime::ThisNode()) {
     throw std::runtime_error(
         Concat({"Ebb ", call.ebb, " is not at home on this node"}));
+  }
+  // What isn't fixed was made by Create, and must not come back by a late call.
+  if (call.ebb < kApplicationRange && platform::LocalRep(call.ebb) == nullptr &&
+      local_id_map->Find(call.ebb) == nullptr) {
+    throw EbbDestroyed(call.ebb);
   }
   if (call.method >= methods) {
     throw std::runtime_error(

@@ -63,9 +63,11 @@ Future<std::unique_ptr<IOBuf>> ServeMethod(T& ebb, IncomingCall call) {
   using Traits = MethodTraits<decltype(kMethod)>;
   struct Running {
     RawMessage parameters;
+    std::shared_ptr<T> alive;  // the Ebb may be destroyed meanwhile
     capnp::MallocMessageBuilder results{};
   };
-  auto running = std::make_unique<Running>(std::move(call.parameters));
+  auto running = std::make_unique<Running>(std::move(call.parameters),
+                                           ebb.shared_from_this());
   auto in = running->parameters.template As<typename Traits::Parameters>();
   auto out = running->results.template initRoot<typename Traits::Results>();
   if constexpr (Traits::kIsAsynchronous) {
@@ -118,7 +120,7 @@ class HomeEbbBase {
                           capnp::MessageBuilder& parameters,
                           Clock::duration deadline);
   /// Throws std::runtime_error unless the Ebb is at home here and its protocol
-  /// has so many methods.
+  /// has so many methods, EbbDestroyed unless there is such an Ebb.
   static void CheckCall(const IncomingCall& call, std::string_view protocol,
                         size_t methods);
 
@@ -155,6 +157,14 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
     RegisterProtocol(T::kProtocol, &HomeEbb::Serve);
     return true;
   }();
+
+  /// Ends the Ebb on every node. On its home, in an event on any core; fails
+  /// with std::logic_error elsewhere and for a fixed id. A call that comes too
+  /// late fails with EbbDestroyed, from other nodes with RemoteError. Ready
+  /// when no core of any node refers to it, and the id free.
+  static Future<> Destroy(EbbRef<T> ebb) {
+    return detail::EndOnAllNodes(ebb.Id());
+  }
 
   /// Public so that T can take it over with `using HomeEbb::HomeEbb`.
   explicit HomeEbb(EbbId id) : HomeEbbBase(id) { (void)kServed; }

@@ -9,6 +9,10 @@
 
 namespace ebbrt {
 
+EbbDestroyed::EbbDestroyed(EbbId id)
+    : std::logic_error(Concat(
+          {"Ebb ", id, " is destroyed, or was never made on this node"})) {}
+
 LocalIdMap& LocalIdMap::HandleFault(EbbId id) {
   static LocalIdMap* map = new LocalIdMap;  // lives as long as the node
   CacheRep(id, map);
@@ -18,15 +22,13 @@ LocalIdMap& LocalIdMap::HandleFault(EbbId id) {
 LocalIdMap::Root LocalIdMap::FindOrMake(EbbId id, MoveFunction<Root()> make) {
   for (;;) {
     event_manager->ReserveStack();
-    EventContext context;
-    {
-      std::lock_guard guard(lock_);
-      auto [place, is_new] = entries_.try_emplace(id);
-      if (is_new) break;
-      if (place->second.root != nullptr) return place->second.root;
-      place->second.waiting.push_back(&context);
-    }
-    event_manager->SaveContext(context);
+    std::unique_lock guard(lock_);
+    auto [place, is_new] = entries_.try_emplace(id);
+    Entry& entry = place->second;
+    if (is_new) break;
+    if (entry.retired) throw EbbDestroyed(id);
+    if (entry.root != nullptr) return entry.root;
+    AwaitMaking(entry, std::move(guard));
   }
   try {
     Root root = make();
@@ -36,6 +38,13 @@ LocalIdMap::Root LocalIdMap::FindOrMake(EbbId id, MoveFunction<Root()> make) {
     Made(id, nullptr);
     throw;
   }
+}
+
+void LocalIdMap::AwaitMaking(Entry& entry, std::unique_lock<SpinLock> guard) {
+  EventContext context;
+  entry.waiting.push_back(&context);
+  guard.unlock();
+  event_manager->SaveContext(context);
 }
 
 void LocalIdMap::Made(EbbId id, Root root) {
@@ -58,12 +67,29 @@ void LocalIdMap::Made(EbbId id, Root root) {
 LocalIdMap::Root LocalIdMap::Find(EbbId id) {
   std::lock_guard guard(lock_);
   auto place = entries_.find(id);
-  return place == entries_.end() ? nullptr : place->second.root;
+  if (place == entries_.end() || place->second.retired) return nullptr;
+  return place->second.root;
+}
+
+LocalIdMap::Root LocalIdMap::Retire(EbbId id) {
+  for (;;) {
+    event_manager->ReserveStack();
+    std::unique_lock guard(lock_);
+    auto place = entries_.find(id);
+    if (place == entries_.end()) return nullptr;
+    Entry& entry = place->second;
+    if (entry.retired) throw EbbDestroyed(id);
+    if (entry.root != nullptr) {
+      entry.retired = true;
+      return entry.root;
+    }
+    AwaitMaking(entry, std::move(guard));
+  }
 }
 
 void LocalIdMap::Insert(EbbId id, Root root) {
   std::lock_guard guard(lock_);
-  if (!entries_.try_emplace(id, Entry{std::move(root), {}}).second) {
+  if (!entries_.try_emplace(id, Entry{std::move(root), false, {}}).second) {
     throw std::logic_error(
         Concat({"Ebb ", id, " has a root on this node already"}));
   }

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <stdexcept>
 #include <unordered_map>
 #include <vector>
 
@@ -18,6 +20,13 @@
 
 namespace ebbrt {
 
+/// A call on an Ebb that is being destroyed, or that its home doesn't have (any
+/// more).
+class EbbDestroyed : public std::logic_error {
+ public:
+  explicit EbbDestroyed(EbbId id);
+};
+
 /// One representative per node. All members in events, on any core.
 class LocalIdMap {
  public:
@@ -28,13 +37,20 @@ class LocalIdMap {
   /// The root of `id`. If there is none, the first caller makes it with
   /// `make`, which may block and may throw (the error is the caller's, the next
   /// caller tries again); callers that come meanwhile block until it is done.
+  /// Throws EbbDestroyed once the id is retired.
   Root FindOrMake(EbbId id, MoveFunction<Root()> make);
 
-  /// The root of `id`, null if there is none or it is still being made.
+  /// The root of `id`, null if there is none, it is still being made or it is
+  /// retired.
   Root Find(EbbId id);
 
   /// Sets the root of an id that has none. Throws std::logic_error else.
   void Insert(EbbId id, Root root);
+
+  /// Lets nobody find the root of `id` any more, until Erase. Gives it, null if
+  /// there is none (then nothing is retired). Blocks while it is being made.
+  /// Throws EbbDestroyed if somebody has retired it before.
+  Root Retire(EbbId id);
 
   /// Forgets the root of `id`; the last holder destroys it. Whether there was
   /// one. Cached references are the caller's to end first.
@@ -43,9 +59,13 @@ class LocalIdMap {
  private:
   struct Entry {
     Root root;  // null while it is being made
+    bool retired = false;
     std::vector<EventContext*> waiting;
   };
 
+  /// Adds the current event to those that wait for the making of `entry` to
+  /// end, and blocks. `guard` holds lock_ and gives it back.
+  void AwaitMaking(Entry& entry, std::unique_lock<SpinLock> guard);
   /// Ends the making of `id`: with a root, or without (the entry goes).
   void Made(EbbId id, Root root);
 

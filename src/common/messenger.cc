@@ -329,6 +329,12 @@ void Messenger::CallOnCore0(NodeId node, FrameHeader header,
                      std::move(promise));
 }
 
+std::vector<NodeId> Messenger::Nodes() const {
+  std::vector<NodeId> nodes;
+  for (const auto& [node, peer] : nodes_) nodes.push_back(node);
+  return nodes;
+}
+
 Future<> Messenger::WaitForNode(NodeId node) {
   if (nodes_.contains(node)) return MakeReadyFuture();
   return waiting_.emplace_back(node, Promise<>()).second.GetFuture();

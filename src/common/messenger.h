@@ -83,6 +83,9 @@ class Messenger {
                           std::unique_ptr<IOBuf> parameters,
                           Clock::duration deadline = kCallDeadline);
 
+  /// The nodes that are connected and have proved themselves. Core 0.
+  std::vector<NodeId> Nodes() const;
+
   /// Ready when `node` has connected (now, if it has). Core 0. Fails when
   /// ForgetNode(node) is called first.
   [[gnu::cold]] Future<> WaitForNode(NodeId node);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "common/ebb_allocator.h"
+#include "common/ebb_end.h"
 #include "common/ebb_ref.h"
 #include "common/local_id_map.h"
 
@@ -23,7 +24,7 @@ namespace ebbrt {
 /// T is default-constructible or constructible from its EbbId; its constructor
 /// may block (callers on other cores wait) and may throw (the call throws).
 template <typename T>
-class SharedEbb {
+class SharedEbb : public std::enable_shared_from_this<T> {
  public:
   static T& HandleFault(EbbId id) {
     auto root = local_id_map->FindOrMake(id, [id]() -> LocalIdMap::Root {
@@ -45,6 +46,19 @@ class SharedEbb {
     local_id_map->Insert(id, std::make_shared<T>(std::forward<Args>(args)...));
     return EbbRef<T>(id);
   }
+
+  /// Ends the Ebb on this node: later calls throw EbbDestroyed or, where it
+  /// could be made on first use, make another. What began before goes on. Ready
+  /// when no core refers to it any more; the id is then free for another Ebb.
+  /// In an event, on any core. ebb_end.h says how.
+  static Future<> Destroy(EbbRef<T> ebb) {
+    return detail::EndOnThisNode(ebb.Id());
+  }
+
+ protected:
+  /// Keeps this representative for as long as the pointer is kept. For methods
+  /// that block: the Ebb may be destroyed meanwhile.
+  std::shared_ptr<T> Alive() { return this->shared_from_this(); }
 };
 
 }  // namespace ebbrt

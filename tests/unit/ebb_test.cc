@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/ebb_allocator.h"
@@ -15,6 +16,7 @@
 #include "common/runtime.h"
 #include "common/shared_ebb.h"
 #include "platform/core.h"
+#include "platform/local_table.h"
 
 namespace ebbrt {
 namespace {
@@ -141,6 +143,100 @@ TEST(EbbAllocator, IdsAreOfThisNodesRangeAndDiffer) {
   EXPECT_EQ(HomeOf(kGlobalIdMapId), kFrontEndNode);
 }
 
+struct Mortal : SharedEbb<Mortal> {
+  explicit Mortal(std::shared_ptr<int> token) : token(std::move(token)) {}
+  explicit Mortal(EbbId) : token(std::make_shared<int>(0)) {}
+  int Use() { return ++*token; }
+  int UseSlowly(Future<> until) {
+    auto alive = Alive();
+    until.Get();
+    return ++*token;
+  }
+  std::shared_ptr<int> token;
+};
+
+TEST(EbbEnd, SharedEndsOnEveryCoreAndCallsThatBlockKeepIt) {
+  auto token = std::make_shared<int>(0);
+  auto ebb = Mortal::Create(token);
+  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
+    On(core, [=] { return ebb->Use(); });
+  }
+  Promise<> until;
+  Promise<int> used;
+  event_manager->SpawnLocal([&, ebb, blocked = until.GetFuture()]() mutable {
+    used.SetValue(ebb->UseSlowly(std::move(blocked)));
+  });
+  SleepFor(0ms).Get();
+  Mortal::Destroy(ebb).Get();
+  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
+    EXPECT_EQ(On(core, [=] { return platform::LocalRep(ebb.Id()); }), nullptr);
+  }
+  EXPECT_EQ(token.use_count(), 2) << "the blocked call still needs it";
+  until.SetValue();
+  EXPECT_EQ(used.GetFuture().Get(),
+            static_cast<int>(platform::CoreCount()) + 1);
+  SleepFor(0ms).Get();
+  EXPECT_EQ(token.use_count(), 1) << "and was the last to";
+}
+
+TEST(EbbEnd, CallsMeanwhileAndASecondEndAreRefused) {
+  auto ebb = Mortal::Create(std::make_shared<int>(0));
+  auto end = Mortal::Destroy(ebb);
+  auto second = Mortal::Destroy(ebb);
+  // A miss, before any core has heard of it.
+  EXPECT_THROW(Mortal::HandleFault(ebb.Id()), EbbDestroyed);
+  EXPECT_THROW(second.Get(), EbbDestroyed);
+  end.Get();
+  Mortal::Destroy(ebb).Get();  // of nothing
+}
+
+struct Places {
+  std::atomic<int> ended{0};
+  std::atomic<int> elsewhere{0};
+};
+
+struct Placed : PerCoreEbb<Placed, Places> {
+  explicit Placed(Places& root) : places(root), core(platform::CurrentCore()) {}
+  ~Placed() {
+    ++places.ended;
+    if (platform::CurrentCore() != core) ++places.elsewhere;
+  }
+  Places& Root() { return places; }
+  std::shared_ptr<Placed> Keep() { return Alive(); }
+  Places& places;
+  CoreId core;
+};
+
+TEST(EbbEnd, PerCoreRepresentativesEndOnTheirCores) {
+  auto ebb = Placed::Create();
+  auto cores = static_cast<int>(platform::CoreCount());
+  Places* places = nullptr;
+  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
+    places = On(core, [=] { return &ebb->Root(); });
+  }
+  auto kept = ebb->Keep();  // keeps the root too
+  Placed::Destroy(ebb).Get();
+  EXPECT_EQ(places->ended, cores - 1);
+  EXPECT_EQ(places->elsewhere, 0);
+  EXPECT_EQ(kept->core, platform::CurrentCore());
+}
+
+TEST(EbbEnd, IdsAreUsedAgain) {
+  // More than a node's range has.
+  for (int i = 0; i < 70'000; ++i) {
+    EbbId id = ebb_allocator->Allocate();
+    EXPECT_EQ(HomeOf(id), runtime::ThisNode());
+    ebb_allocator->Free(id);
+  }
+  auto ebb = Mortal::Create(std::make_shared<int>(0));
+  EXPECT_EQ(ebb->Use(), 1);
+  Mortal::Destroy(ebb).Get();
+}
+
+TEST(EbbEnd, AnEbbThatIsAtHomeElsewhereIsNotOursToEnd) {
+  EXPECT_THROW(GlobalIdMap::Destroy(global_id_map).Get(), std::logic_error);
+}
+
 TEST(LocalIdMap, InsertFindErase) {
   EbbId id = ebb_allocator->Allocate();
   EXPECT_EQ(local_id_map->Find(id), nullptr);
@@ -150,6 +246,16 @@ TEST(LocalIdMap, InsertFindErase) {
                std::logic_error);
   EXPECT_TRUE(local_id_map->Erase(id));
   EXPECT_FALSE(local_id_map->Erase(id));
+}
+
+TEST(LocalIdMap, WhatIsRetiredIsNotFound) {
+  EbbId id = ebb_allocator->Allocate();
+  EXPECT_EQ(local_id_map->Retire(id), nullptr);
+  local_id_map->Insert(id, std::make_shared<int>(1));
+  EXPECT_NE(local_id_map->Retire(id), nullptr);
+  EXPECT_EQ(local_id_map->Find(id), nullptr);
+  EXPECT_THROW(local_id_map->Retire(id), EbbDestroyed);
+  EXPECT_TRUE(local_id_map->Erase(id));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "common/frame.h"
 #include "common/global_id_map.h"
 #include "common/home_ebb.h"
+#include "common/local_id_map.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "common/timer.h"
@@ -177,6 +178,64 @@ TEST(MessengerTest, ACallAtHomeHasADeadlineToo) {
 TEST(MessengerTest, AMethodThatThrowsAtHomeFailsTheFuture) {
   auto call = slow->Call<&Slow::Refuse>([](IdMapKey::Builder) {});
   EXPECT_THROW(call.Get(), std::out_of_range);
+}
+
+TEST(MessengerTest, TheEndOfAnEbbIsToldToEveryNode) {
+  auto ebb = Slow::Create(kNoEbb);
+  EbbId id = ebb.Id();
+  TestPeer peer;
+  peer.SendHello(28, runtime::Boot().secret);
+  messenger->WaitForNode(28).Get();
+  auto end = Slow::Destroy(ebb);
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 2; }));
+  EXPECT_EQ(peer.frames[1].header.ebb, id);
+  EXPECT_EQ(peer.frames[1].header.protocol, ProtocolId("ebbrt.EbbEnd"));
+  EXPECT_FALSE(end.Ready()) << "the node may still refer to it";
+  peer.connection->Send(MakeFrame(
+      {.kind = FrameKind::kReply, .request = peer.frames[1].header.request},
+      nullptr));
+  end.Get();
+  // A late call doesn't bring it back.
+  capnp::MallocMessageBuilder key;
+  key.initRoot<IdMapKey>();
+  peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,
+                                   .ebb = id,
+                                   .protocol = ProtocolId(Slow::kProtocol),
+                                   .request = 9,
+                                   .method = 1},
+                                  EncodeMessage(key)));
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 3; }));
+  EXPECT_NE(peer.LastText().find("destroyed"), std::string::npos);
+  messenger->ForgetNode(28, "the test is over");
+}
+
+TEST(MessengerTest, OnlyItsHomeEndsAnEbb) {
+  auto ebb = Slow::Create(kNoEbb);
+  TestPeer peer;
+  peer.SendHello(29, runtime::Boot().secret);
+  messenger->WaitForNode(29).Get();
+  constexpr EbbId kTheirs = 29u << 16 | 7;
+  local_id_map->Insert(kTheirs, std::make_shared<int>(1));
+  uint32_t request = 1;
+  for (EbbId id : {ebb.Id(), kTheirs}) {
+    peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,
+                                     .ebb = id,
+                                     .protocol = ProtocolId("ebbrt.EbbEnd"),
+                                     .request = request++},
+                                    nullptr));
+  }
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 3; }));
+  for (const Frame& frame : peer.frames) {
+    if (frame.header.kind == FrameKind::kHello) continue;
+    EXPECT_EQ(frame.header.kind, frame.header.request == 1 ? FrameKind::kError
+                                                           : FrameKind::kReply);
+  }
+  EXPECT_NE(local_id_map->Find(ebb.Id()), nullptr);
+  EXPECT_EQ(local_id_map->Find(kTheirs), nullptr);
+  // A node that goes needs no telling.
+  auto end = Slow::Destroy(ebb);
+  messenger->ForgetNode(29, "the test is over");
+  end.Get();
 }
 
 TEST(MessengerTest, CallsAreServedAndErrorsTravelBack) {

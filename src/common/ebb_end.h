@@ -1,0 +1,36 @@
+// How an Ebb ends. Applications call Destroy of its shape (shared_ebb.h,
+// per_core_ebb.h, home_ebb.h); this is what the shapes have in common.
+//
+// A core that calls an Ebb goes to a representative without asking anybody, so
+// the end is told to every core, as an event. When that event runs, no other
+// event of the core is in the middle of a call, except those that block; a
+// method that blocks therefore holds its representative (Alive()). Calls that
+// begin later find no representative and throw EbbDestroyed. In this order:
+//
+//   retired: nobody finds the root any more      LocalIdMap::Retire
+//   every core drops its cached reference        an event on each
+//   the root goes, and with its last holder the representatives
+//   the id may be another Ebb's                  EbbAllocator::Free
+#pragma once
+
+#include "common/future.h"
+#include "common/types.h"
+
+namespace ebbrt::detail {
+
+/// What a shape does on each core, in an event, with the root it had made; the
+/// core's cached reference has gone.
+using EndOnCore = void (*)(void* root);
+
+/// Ends `id` on this node; ready when all of its cores know and the root has
+/// been dropped (nothing happens if this node has none). The id is given back
+/// if it is of this node's range. In an event, on any core. Fails with
+/// EbbDestroyed when the end has begun before.
+Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core = nullptr);
+
+/// The same on all nodes that are connected with this one, which is the Ebb's
+/// home. Fails with std::logic_error elsewhere and for fixed ids, and with what
+/// kept a node from ending it; the id is then not used again.
+Future<> EndOnAllNodes(EbbId id);
+
+}  // namespace ebbrt::detail
