@@ -1,7 +1,9 @@
 #include "common/ebb_end.h"
 
+#include <atomic>
 #include <exception>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -14,7 +16,6 @@
 #include "common/messenger.h"
 #include "common/protocol.h"
 #include "common/runtime.h"
-#include "common/when_all.h"
 #include "platform/core.h"
 
 namespace ebbrt::detail {
@@ -24,35 +25,33 @@ namespace {
 /// call names the Ebb.
 constexpr std::string_view kProtocol = "ebbrt.EbbEnd";
 
-Future<> DropOnAllCores(EbbId id, LocalIdMap::Root root,
-                        EndOnCore end_on_core) {
-  std::vector<Future<>> cores;
-  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
-    Promise<> done;
-    cores.push_back(done.GetFuture());
-    EventManager::SpawnRemote(
-        [id, root, end_on_core, done = std::move(done)]() mutable {
-          CacheRep(id, nullptr);
-          if (end_on_core != nullptr) end_on_core(root.get());
-          root.reset();  // before anybody is told that it has gone
-          done.SetValue();
-        },
-        core);
-  }
-  return WhenAll(std::move(cores));
-}
-
-/// Ends `id` on this node and keeps the id.
-Future<> EndHere(EbbId id, EndOnCore end_on_core) {
+/// Ends the retired `id` on this node; blocks until all cores know. Throws
+/// std::bad_alloc when a core could not be told: then the root stays, retired,
+/// since that core may still refer to it.
+void EndHere(EbbId id, LocalIdMap::Root root, EndOnCore end_on_core) {
+  event_manager->ReserveStack();
+  EventContext context;
+  const size_t cores = platform::CoreCount();
+  std::atomic<size_t> left = cores + 1;  // and we, who tell them
+  size_t told = 0;
   try {
-    auto root = local_id_map->Retire(id);
-    if (root == nullptr) return MakeReadyFuture();
-    return DropOnAllCores(id, std::move(root), end_on_core).Then([id] {
-      local_id_map->Erase(id);
-    });
-  } catch (...) {
-    return MakeFailedFuture<void>(std::current_exception());
+    for (; told < cores; ++told) {
+      EventManager::SpawnRemote(
+          [&context, &left, id, root, end_on_core]() mutable {
+            CacheRep(id, nullptr);
+            if (end_on_core != nullptr) end_on_core(root.get());
+            root.reset();  // before anybody is told that it has gone
+            if (left.fetch_sub(1) == 1) EventManager::ActivateContext(context);
+          },
+          static_cast<CoreId>(told));
+    }
+  } catch (const std::bad_alloc&) {
   }
+  root.reset();
+  const size_t ours = 1 + cores - told;
+  if (left.fetch_sub(ours) != ours) event_manager->SaveContext(context);
+  if (told < cores) throw std::bad_alloc();
+  local_id_map->Erase(id);
 }
 
 void FreeIfOurs(EbbId id) {
@@ -61,61 +60,87 @@ void FreeIfOurs(EbbId id) {
   }
 }
 
-/// Ready when every connected node has ended `id`. On core 0.
-Future<> TellNodes(EbbId id) {
-  std::vector<Future<>> told;
-  for (NodeId node : messenger->Nodes()) {
-    told.push_back(
-        messenger->Call({node, id, ProtocolId(kProtocol), 0}, nullptr)
-            .Finally([](Future<RawMessage> ended) {
-              try {
-                ended.Get();
-              } catch (const NodeLost&) {  // with all that it had cached
-              }
-            }));
-  }
-  return WhenAll(std::move(told));
+/// Runs `function`, which may block, as an event on `core`; a future of its
+/// end.
+Future<> InAnEvent(CoreId core, MoveFunction<void()> function) {
+  Promise<> done;
+  auto future = done.GetFuture();
+  EventManager::SpawnRemote(
+      [function = std::move(function), done = std::move(done)]() mutable {
+        try {
+          function();
+        } catch (...) {
+          done.SetException(std::current_exception());
+          return;
+        }
+        done.SetValue();
+      },
+      core);
+  return future;
 }
 
+/// Ends the retired `id` here and on every connected node, and frees it. On
+/// core 0; blocks.
+void EndOnAll(EbbId id, LocalIdMap::Root root) {
+  std::vector<Future<RawMessage>> calls;
+  for (NodeId node : messenger->Nodes()) {
+    calls.push_back(
+        messenger->Call({node, id, ProtocolId(kProtocol), 0}, nullptr));
+  }
+  EndHere(id, std::move(root), nullptr);
+  for (auto& call : calls) {
+    try {
+      call.Get();
+    } catch (const NodeLost&) {  // with all that it had cached
+    }
+  }
+  FreeIfOurs(id);
+}
+
+/// In an event of its own, as every server.
 Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
   if (HomeOf(call.ebb) != call.from) {
     throw std::runtime_error(
         Concat({"node ", call.from, " is not the home of Ebb ", call.ebb}));
   }
-  return EndHere(call.ebb, nullptr).Then([] {
-    return std::unique_ptr<IOBuf>();
-  });
+  if (auto root = local_id_map->Retire(call.ebb)) {
+    EndHere(call.ebb, std::move(root), nullptr);
+  }
+  return MakeReadyFuture(std::unique_ptr<IOBuf>());
 }
-
-const bool kServed = [] {
-  RegisterProtocol(kProtocol, &Serve);
-  return true;
-}();
 
 }  // namespace
 
+void ServeEnds() {
+  static const bool served = [] {
+    RegisterProtocol(kProtocol, &Serve);
+    return true;
+  }();
+  (void)served;
+}
+
 Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core) {
-  return EndHere(id, end_on_core).Then([id] { FreeIfOurs(id); });
+  auto root = local_id_map->Retire(id);
+  if (root == nullptr) return MakeReadyFuture();
+  return InAnEvent(platform::CurrentCore(),
+                   [id, end_on_core, root = std::move(root)]() mutable {
+                     EndHere(id, std::move(root), end_on_core);
+                     FreeIfOurs(id);
+                   });
 }
 
 Future<> EndOnAllNodes(EbbId id) {
-  (void)kServed;
   if (id >= kApplicationRange || HomeOf(id) != runtime::ThisNode()) {
-    return MakeFailedFuture<void>(std::logic_error(
+    throw std::logic_error(
         Concat({"Ebb ", id,
                 " can't be destroyed here: its id is fixed, or its "
-                "home another node"})));
+                "home another node"}));
   }
-  std::vector<Future<>> ends;
-  ends.push_back(EndHere(id, nullptr));
-  Promise<> told;
-  ends.push_back(told.GetFuture());
-  EventManager::SpawnRemote(
-      [id, told = std::move(told)]() mutable {
-        TellNodes(id).Forward(std::move(told));
-      },
-      0);
-  return WhenAll(std::move(ends)).Then([id] { FreeIfOurs(id); });
+  auto root = local_id_map->Retire(id);
+  if (root == nullptr) throw EbbDestroyed(id);
+  return InAnEvent(0, [id, root = std::move(root)]() mutable {
+    EndOnAll(id, std::move(root));
+  });
 }
 
 }  // namespace ebbrt::detail

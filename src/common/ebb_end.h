@@ -24,13 +24,18 @@ using EndOnCore = void (*)(void* root);
 
 /// Ends `id` on this node; ready when all of its cores know and the root has
 /// been dropped (nothing happens if this node has none). The id is given back
-/// if it is of this node's range. In an event, on any core. Fails with
-/// EbbDestroyed when the end has begun before.
+/// if it is of this node's range. In an event, on any core; blocks while the
+/// root is being made. Throws EbbDestroyed when the end has begun before.
 Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core = nullptr);
 
 /// The same on all nodes that are connected with this one, which is the Ebb's
-/// home. Fails with std::logic_error elsewhere and for fixed ids, and with what
-/// kept a node from ending it; the id is then not used again.
+/// home. Throws std::logic_error elsewhere and for fixed ids, EbbDestroyed when
+/// there is no such Ebb (any more). Fails with what kept a node from ending it;
+/// the id is then not used again.
 Future<> EndOnAllNodes(EbbId id);
+
+/// Makes this node hear when Ebbs of other nodes end. Before main, as often as
+/// one likes: every type of Ebb that other nodes may own calls it.
+void ServeEnds();
 
 }  // namespace ebbrt::detail

@@ -155,13 +155,14 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
   /// T's protocol find their way here. EbbRef<T> does the mentioning.
   static inline const bool kServed = [] {
     RegisterProtocol(T::kProtocol, &HomeEbb::Serve);
+    detail::ServeEnds();
     return true;
   }();
 
-  /// Ends the Ebb on every node. On its home, in an event on any core; fails
-  /// with std::logic_error elsewhere and for a fixed id. A call that comes too
-  /// late fails with EbbDestroyed, from other nodes with RemoteError. Ready
-  /// when no core of any node refers to it, and the id free.
+  /// Ends the Ebb on every node. On its home, in an event on any core; throws
+  /// std::logic_error elsewhere and for a fixed id. A call that comes too late
+  /// fails with EbbDestroyed, from other nodes with RemoteError. Ready when no
+  /// core of any node refers to it, and the id free.
   static Future<> Destroy(EbbRef<T> ebb) {
     return detail::EndOnAllNodes(ebb.Id());
   }

@@ -39,11 +39,18 @@ class SharedEbb : public std::enable_shared_from_this<T> {
     return *rep;
   }
 
-  /// Makes a new Ebb whose representative on this node is T(args...).
+  /// Makes a new Ebb whose representative on this node is T(id, args...), or
+  /// T(args...) if T doesn't ask for its id.
   template <typename... Args>
   static EbbRef<T> Create(Args&&... args) {
     EbbId id = ebb_allocator->Allocate();
-    local_id_map->Insert(id, std::make_shared<T>(std::forward<Args>(args)...));
+    if constexpr (std::is_constructible_v<T, EbbId, Args...>) {
+      local_id_map->Insert(
+          id, std::make_shared<T>(id, std::forward<Args>(args)...));
+    } else {
+      local_id_map->Insert(id,
+                           std::make_shared<T>(std::forward<Args>(args)...));
+    }
     return EbbRef<T>(id);
   }
 

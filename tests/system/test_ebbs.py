@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Ebbs across real machines: first calls that ask the front-end."""
+"""Ebbs across real machines: first calls that ask the front-end, and the end."""
 
 import subprocess
 import unittest
@@ -34,6 +34,16 @@ class EbbsTest(unittest.TestCase):
         result = self.play("failed-first-call")
         self.assertRegex(result.stdout, r"refused: Ebb \d+ has no value")
         self.assertIn("then: now known\n", result.stdout)
+
+    def test_the_end_of_an_ebb_reaches_every_core_of_every_node(self) -> None:
+        for cores in (1, 4):
+            with self.subTest(cores=cores):
+                result = self.play("end", cores)
+                self.assertRegex(
+                    result.stdout,
+                    rf"^node 2: cached by {cores} cores\n"
+                    r"node 2: cached by 0 cores\n"
+                    r"node 2: Ebb \d+ is destroyed, .*\n$")
 
 
 if __name__ == "__main__":

@@ -181,7 +181,7 @@ TEST(MessengerTest, AMethodThatThrowsAtHomeFailsTheFuture) {
 }
 
 TEST(MessengerTest, TheEndOfAnEbbIsToldToEveryNode) {
-  auto ebb = Slow::Create(kNoEbb);
+  auto ebb = Slow::Create();
   EbbId id = ebb.Id();
   TestPeer peer;
   peer.SendHello(28, runtime::Boot().secret);
@@ -210,7 +210,7 @@ TEST(MessengerTest, TheEndOfAnEbbIsToldToEveryNode) {
 }
 
 TEST(MessengerTest, OnlyItsHomeEndsAnEbb) {
-  auto ebb = Slow::Create(kNoEbb);
+  auto ebb = Slow::Create();
   TestPeer peer;
   peer.SendHello(29, runtime::Boot().secret);
   messenger->WaitForNode(29).Get();

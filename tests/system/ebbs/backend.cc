@@ -58,17 +58,58 @@ int FailedFirstCall() {
   return 0;
 }
 
+std::string Touch(EbbRef<Mortal> ebb) {
+  try {
+    auto answer = ebb->Call<&Mortal::Touch>([](Line::Builder) {}).Get();
+    return answer.Read().getText();
+  } catch (const ebbrt::RemoteError& error) {
+    return error.what();
+  }
+}
+
+/// An Ebb of the front-end's ends while every core of this node refers to it.
+int EndOfAnEbb() {
+  EbbRef<Mortal> ebb{
+      static_cast<EbbId>(std::stoul(ebbrt::global_id_map->Get(kMortal).Get()))};
+  const auto cores = static_cast<CoreId>(ebbrt::platform::CoreCount());
+  auto cached = [&] {
+    int count = 0;
+    for (CoreId core = 0; core < cores; ++core) {
+      count += On(core, [=] {
+                 return ebbrt::platform::LocalRep(ebb.Id()) != nullptr;
+               }).Get();
+    }
+    return std::to_string(count);
+  };
+  for (CoreId core = 0; core < cores; ++core) {
+    Expect(On(core, [=] { return Touch(ebb); }).Get() == "alive", "an answer");
+  }
+  Say("cached by " + cached() + " cores");
+  report
+      ->Call<&Report::End>(
+          [&](Line::Builder line) { line.setText(std::to_string(ebb.Id())); })
+      .Get();
+  Say("cached by " + cached() + " cores");
+  Say(Touch(ebb));
+  return 0;
+}
+
 int Play(const std::string& part) {
   static const std::map<std::string, int (*)()> parts = {
       {"first-calls", &FirstCalls},
       {"failed-first-call", &FailedFirstCall},
+      {"end", &EndOfAnEbb},
   };
   return parts.at(part)();
 }
 
 }  // namespace
 
-void Report::Say(NodeId, Line::Reader, Line::Builder) {}  // never at home here
+// Never at home here.
+void Report::Say(NodeId, Line::Reader, Line::Builder) {}
+Future<> Report::End(NodeId, Line::Reader, Line::Builder) {
+  return ebbrt::MakeReadyFuture();
+}
 
 }  // namespace ebbs
 

@@ -15,6 +15,11 @@ void Report::Say(NodeId from, Line::Reader in, Line::Builder) {
   std::fflush(stdout);
 }
 
+ebbrt::Future<> Report::End(NodeId, Line::Reader in, Line::Builder) {
+  auto id = static_cast<EbbId>(std::stoul(in.getText().cStr()));
+  return Mortal::Destroy(EbbRef<Mortal>(id));
+}
+
 }  // namespace ebbs
 
 void ebbrt::AppMain() {
@@ -25,6 +30,8 @@ void ebbrt::AppMain() {
   }
   global_id_map->Set(ebbs::configured.Id(), "for all").Get();
   global_id_map->Set(ebbs::configured_per_core.Id(), "for each").Get();
+  auto mortal = ebbs::Mortal::Create();
+  global_id_map->Set(ebbs::kMortal, std::to_string(mortal.Id())).Get();
   NodeSpec spec{.image = arguments[0], .arguments = {arguments[1]}};
   if (arguments.size() > 2) spec.cores = std::stoul(arguments[2]);
   auto node = node_allocator->Allocate(std::move(spec)).Get();

@@ -10,6 +10,7 @@
 #include "common/home_ebb.h"
 #include "common/per_core_ebb.h"
 #include "common/shared_ebb.h"
+#include "platform/local_table.h"
 #include "tests/system/ebbs/report.capnp.h"
 
 namespace ebbs {
@@ -25,7 +26,9 @@ class Report : public ebbrt::HomeEbb<Report> {
   static constexpr std::string_view kProtocol = "ebbs.report";
   using HomeEbb::HomeEbb;
   void Say(NodeId from, Line::Reader in, Line::Builder out);
-  using Methods = ebbrt::MethodList<&Report::Say>;
+  /// Ends the Mortal whose id the line holds.
+  ebbrt::Future<> End(NodeId from, Line::Reader in, Line::Builder out);
+  using Methods = ebbrt::MethodList<&Report::Say, &Report::End>;
 };
 inline constexpr EbbRef<Report> report{ApplicationEbbId(1)};
 
@@ -34,6 +37,17 @@ inline void Say(const std::string& line) {
   report->Call<&Report::Say>([&](Line::Builder out) { out.setText(line); })
       .Get();
 }
+
+/// Made on the front-end at run time and ended there; its id is the value of
+/// kMortal.
+class Mortal : public ebbrt::HomeEbb<Mortal> {
+ public:
+  static constexpr std::string_view kProtocol = "ebbs.mortal";
+  using HomeEbb::HomeEbb;
+  void Touch(NodeId, Line::Reader, Line::Builder out) { out.setText("alive"); }
+  using Methods = ebbrt::MethodList<&Mortal::Touch>;
+};
+inline constexpr EbbId kMortal = ApplicationEbbId(5);
 
 /// One representative per node; its constructor asks the front-end.
 struct Configured : ebbrt::SharedEbb<Configured> {
