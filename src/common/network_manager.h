@@ -1,5 +1,5 @@
-// NetworkManager: TCP as an Ebb, the same on Linux sockets and on our own
-// stack.
+// NetworkManager: TCP and UDP as an Ebb, the same on Linux sockets and on our
+// own stack.
 //
 // A connection belongs to one core: the one on which it was accepted or
 // connected. All its members are called there, and all its callbacks run there,
@@ -83,6 +83,24 @@ class TcpListener {
   virtual Endpoint Local() const = 0;
 };
 
+/// A UDP port. Owned by whoever holds the pointer; may be destroyed inside its
+/// own handler, which is then not called again.
+class UdpSocket {
+ public:
+  /// The largest payload of a datagram, bytes (RFC 768, RFC 791).
+  static constexpr size_t kMaxPayload = 65535 - 20 - 8;
+
+  virtual ~UdpSocket() = default;
+
+  /// Sends `data`, or nothing for null, as one datagram. As the network may, it
+  /// loses it when there is no memory, no room or no way there. Throws
+  /// std::system_error (message_size) above kMaxPayload.
+  virtual void SendTo(Endpoint to, std::unique_ptr<IOBuf> data) = 0;
+
+  /// The bound address; the port is the one chosen when 0 was asked for.
+  virtual Endpoint Local() const = 0;
+};
+
 /// The node's network. One representative per node; listeners and connections
 /// are made and used on the calling core on Linux, on core 0 natively (for now
 /// the stack has one instance; a call from another core is refused by an
@@ -90,6 +108,9 @@ class TcpListener {
 class NetworkManager {
  public:
   using AcceptHandler = MoveFunction<void(std::unique_ptr<TcpConnection>)>;
+  /// Takes a datagram; `data` is null if it is empty.
+  using DatagramHandler =
+      MoveFunction<void(Endpoint from, std::unique_ptr<IOBuf> data)>;
 
   static NetworkManager& HandleFault(EbbId id);
 
@@ -118,6 +139,13 @@ class NetworkManager {
   /// connection runs in the event that saw it established, so a handler set in
   /// it misses nothing.
   virtual Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) = 0;
+
+  /// Binds UDP `port` (0: a free one is chosen) of all addresses. Throws
+  /// std::system_error (address_in_use, ...). `receive` runs inside an event on
+  /// the calling core, for one datagram at a time; while it blocks, some more
+  /// wait, and the rest is lost. One that throws loses its datagram only.
+  virtual std::unique_ptr<UdpSocket> BindUdp(uint16_t port,
+                                             DatagramHandler receive) = 0;
 };
 
 inline constexpr EbbRef<NetworkManager> network_manager{kNetworkManagerId};

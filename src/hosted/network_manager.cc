@@ -9,6 +9,7 @@
 #include "common/timer.h"
 #include "hosted/core.h"
 #include "hosted/tcp_stream.h"
+#include "hosted/udp_port.h"
 
 namespace ebbrt {
 namespace {
@@ -128,6 +129,13 @@ class SocketNetworkManager : public NetworkManager {
       });
     });
     return future;
+  }
+
+  std::unique_ptr<UdpSocket> BindUdp(uint16_t port,
+                                     DatagramHandler receive) override {
+    auto bound = std::make_shared<hosted::UdpPort>(port, std::move(receive));
+    bound->Receive();
+    return std::make_unique<hosted::UdpHandle>(std::move(bound));
   }
 };
 

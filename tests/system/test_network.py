@@ -189,6 +189,42 @@ class NetworkTest(unittest.TestCase):
         for connection, message in zip(connections, messages):
             self.assertEqual(receive(connection, len(message)), message)
 
+    def test_datagrams_of_every_size(self) -> None:
+        """The largest are fragments, both ways."""
+        for machine, switches in (("microvm", ""), ("q35", ""),
+                                  ("microvm", " ebbrt.net=-csum,-guestcsum,-mrgrxbuf")):
+            with (self.subTest(machine=machine, switches=switches),
+                  self.running(machine, STATIC + switches)):
+                client = self.datagrams()
+                for size in (0, 1, 64, 1472, 1473, 9000, 65507):
+                    data = os.urandom(size)
+                    client.sendto(data, (NODE, ECHO))
+                    self.assertEqual(client.recvfrom(65536), (data, (NODE, ECHO)))
+                self.assert_serves()
+
+    def test_a_flood_of_datagrams_loses_some_at_most(self) -> None:
+        self.start()
+        client = self.datagrams()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * MEBIBYTE)
+        client.settimeout(1)
+        for i in range(5000):
+            client.sendto(struct.pack("!I", i) * 50, (NODE, ECHO))
+        came = set()
+        with contextlib.suppress(TimeoutError):
+            while len(came) < 5000:
+                data = client.recv(65536)
+                self.assertEqual(data, data[:4] * 50)
+                came.add(data[:4])
+        self.assertGreater(len(came), 0)
+        self.assert_serves()
+
+    def datagrams(self) -> socket.socket:
+        with inside(self.namespace):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(client.close)
+        client.settimeout(10)
+        return client
+
     def test_each_feature_can_be_switched_off(self) -> None:
         for machine in ("microvm", "q35"):
             for off in [*SWITCHES, "csum,-guestcsum,-mrgrxbuf,-eventidx"]:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -220,6 +221,113 @@ TEST(Network, ListeningTwiceOnAPortFails) {
   auto listener = network_manager->Listen(0, [](auto) {});
   EXPECT_THROW(network_manager->Listen(listener->Local().port, [](auto) {}),
                std::system_error);
+}
+
+// --- UDP ---------------------------------------------------------------------
+
+/// A UDP port that collects what comes.
+struct Mailbox {
+  struct Letter {
+    Endpoint from;
+    std::string text;
+  };
+  Mailbox()
+      : socket(network_manager->BindUdp(
+            0, [this](Endpoint from, std::unique_ptr<IOBuf> data) {
+              letters.push_back({from, data ? data->ToString() : ""});
+              if (on_letter) on_letter();
+            })) {}
+  Endpoint Address() const { return {kLoopback, socket->Local().port}; }
+
+  std::vector<Letter> letters;
+  MoveFunction<void()> on_letter;
+  std::unique_ptr<UdpSocket> socket;
+};
+
+TEST(Udp, ADatagramArrivesWholeWithItsSender) {
+  Mailbox a;
+  Mailbox b;
+  auto data = IOBuf::Copy("two ");
+  data->AppendChain(IOBuf::Copy("pieces"));
+  a.socket->SendTo(b.Address(), std::move(data));
+  a.socket->SendTo(b.Address(), IOBuf::Copy("and another"));
+  ASSERT_TRUE(Await([&] { return b.letters.size() == 2; }));
+  EXPECT_EQ(b.letters[0].text, "two pieces");
+  EXPECT_EQ(b.letters[1].text, "and another");
+  EXPECT_EQ(b.letters[0].from, a.Address());
+  b.socket->SendTo(b.letters[0].from, IOBuf::Copy("back"));
+  ASSERT_TRUE(Await([&] { return a.letters.size() == 1; }));
+  EXPECT_EQ(a.letters[0].text, "back");
+}
+
+TEST(Udp, DatagramsOfEverySize) {
+  Mailbox a;
+  Mailbox b;
+  for (size_t size : {size_t{0}, size_t{1}, size_t{1472}, size_t{1473},
+                      size_t{9000}, UdpSocket::kMaxPayload}) {
+    std::string text(size, '\0');
+    for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 31);
+    b.letters.clear();
+    a.socket->SendTo(b.Address(), size == 0 ? nullptr : IOBuf::Copy(text));
+    ASSERT_TRUE(Await([&] { return b.letters.size() == 1; })) << size;
+    EXPECT_TRUE(b.letters[0].text == text) << size;
+  }
+  try {
+    a.socket->SendTo(b.Address(),
+                     IOBuf::Create(UdpSocket::kMaxPayload + 1));  // empty
+    auto large = IOBuf::Create(UdpSocket::kMaxPayload + 1);
+    large->Append(UdpSocket::kMaxPayload + 1);
+    a.socket->SendTo(b.Address(), std::move(large));
+    FAIL() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::message_size);
+  }
+}
+
+TEST(Udp, APortIsBoundOnce) {
+  Mailbox a;
+  uint16_t port = a.socket->Local().port;
+  auto nobody = [](Endpoint, std::unique_ptr<IOBuf>) {};
+  try {
+    auto second = network_manager->BindUdp(port, nobody);
+    FAIL() << "did not throw";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::address_in_use);
+    EXPECT_NE(std::string(error.what()).find(std::to_string(port)),
+              std::string::npos);
+  }
+  a.socket.reset();
+  auto again = network_manager->BindUdp(port, nobody);
+  EXPECT_EQ(again->Local().port, port);
+}
+
+TEST(Udp, AHandlerMayBlockThrowAndEndItsSocket) {
+  Mailbox a;
+  Mailbox b;
+  int calls = 0;
+  int inside = 0;
+  b.on_letter = [&] {
+    EXPECT_EQ(inside++, 0) << "one at a time";
+    ++calls;
+    SleepFor(2ms).Get();
+    --inside;
+    if (calls == 2) throw std::runtime_error("the second is refused");
+    if (calls == 3) b.socket.reset();
+  };
+  for (int i = 0; i < 5; ++i) a.socket->SendTo(b.Address(), IOBuf::Copy("x"));
+  EXPECT_TRUE(Await([&] { return b.socket == nullptr; }));
+  SleepFor(10ms).Get();
+  EXPECT_EQ(calls, 3);
+}
+
+TEST(Udp, WhereNobodyListensItIsLost) {
+  Mailbox a;
+  uint16_t closed = Mailbox().Address().port;
+  a.socket->SendTo({kLoopback, closed}, IOBuf::Copy("hello?"));
+  SleepFor(5ms).Get();
+  Mailbox b;
+  a.socket->SendTo(b.Address(), IOBuf::Copy("still"));
+  EXPECT_TRUE(Await([&] { return b.letters.size() == 1; }));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "native/network/stack.h"
 #include "native/network/tcp_listener.h"
 #include "native/network/tcp_stream.h"
+#include "native/network/udp_port.h"
 #include "native/virtio/net_options.h"
 #include "platform/core.h"
 #include "platform/log.h"
@@ -61,6 +62,13 @@ class StackNetworkManager : public NetworkManager {
     } catch (...) {
       return MakeFailedFuture<Connection>(std::current_exception());
     }
+  }
+
+  std::unique_ptr<UdpSocket> BindUdp(uint16_t port,
+                                     DatagramHandler receive) override {
+    boost::intrusive_ptr bound(
+        new network::UdpPort(*stack_, port, std::move(receive)));
+    return std::make_unique<network::PortSocket>(*stack_, std::move(bound));
   }
 
  private:

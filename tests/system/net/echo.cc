@@ -1,6 +1,7 @@
 // The image that the network's system tests talk to (test_network.py).
 //
-//   port  7  echo; stops reading while more than kMostQueued bytes wait
+//   port  7  echo; stops reading while more than kMostQueued bytes wait; over
+//            UDP too, each datagram by itself
 //   port  9  counts until the peer's end of stream, answers with the number
 //   port 19  reads a line with a number, sends that many bytes, closes
 //   port 20  "exit" ends the node, "throw" throws in the callback
@@ -132,6 +133,13 @@ void Serve(uint16_t port) {
       });
 }
 
+void ServeDatagrams(uint16_t port) {
+  static std::unique_ptr<UdpSocket> socket = network_manager->BindUdp(
+      port, [](Endpoint from, std::unique_ptr<IOBuf> data) {
+        socket->SendTo(from, std::move(data));
+      });
+}
+
 /// Sends itself a mebibyte.
 class Self : public Service {
  public:
@@ -187,6 +195,7 @@ void AppMain() {
     runtime::Exit(1);
   }
   Serve<Echo>(7);
+  ServeDatagrams(7);
   Serve<Count>(9);
   Serve<Source>(19);
   Serve<Control>(20);

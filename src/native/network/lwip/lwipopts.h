@@ -27,6 +27,10 @@
 /* Probing an address that the server has just leased us costs a second of the
    boot. */
 #define DHCP_DOES_ARP_CHECK 0
+/* Fragments that wait for the rest of their datagrams, of all of them: a
+   datagram of 64 KiB has 45. Bounds what a peer who never sends the rest pins
+   (2 KiB each, for 15 s at most; the oldest go first). */
+#define IP_REASS_MAX_PBUFS 512
 #define LWIP_TCP 1
 #define LWIP_RAW 0
 #define LWIP_DNS 0
