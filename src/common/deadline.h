@@ -1,7 +1,8 @@
 // WithDeadline: a future that doesn't wait for ever.
 //
-//   auto answer = WithDeadline(Ask(), 5s).Get();   // or throws
-//   DeadlineExceeded
+//   auto answer = WithDeadline(Ask(), 5s).Get();
+//
+// gets the answer or throws DeadlineExceeded.
 //
 // What is waited for is not ended: it goes on, and its late value is dropped.
 #pragma once

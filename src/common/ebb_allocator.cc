@@ -3,6 +3,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "common/check.h"
 #include "common/runtime.h"
 
 namespace ebbrt {
@@ -14,9 +15,9 @@ constexpr uint32_t kRangeSize = 1u << kRangeBits;
 }  // namespace
 
 EbbAllocator& EbbAllocator::HandleFault(EbbId id) {
-  static EbbAllocator allocator;
-  CacheRep(id, &allocator);
-  return allocator;
+  static auto* allocator = new EbbAllocator;  // lives as long as the node
+  CacheRep(id, allocator);
+  return *allocator;
 }
 
 EbbId EbbAllocator::Allocate() {
@@ -24,7 +25,11 @@ EbbId EbbAllocator::Allocate() {
   if (number >= kRangeSize) {
     next_.store(kRangeSize, std::memory_order_relaxed);
     std::lock_guard guard(lock_);
-    if (!freed_.Empty()) return freed_.Pop();
+    if (!freed_.Empty()) {
+      EbbId id = freed_.Pop();
+      is_free_[id & (kRangeSize - 1)] = false;
+      return id;
+    }
     throw std::length_error("this node has used up its range of Ebb ids");
   }
   return static_cast<EbbId>(runtime::ThisNode()) << kRangeBits | number;
@@ -32,7 +37,21 @@ EbbId EbbAllocator::Allocate() {
 
 void EbbAllocator::Free(EbbId id) {
   std::lock_guard guard(lock_);
+  if (is_free_.empty()) is_free_.resize(kRangeSize);
+  auto is_free = is_free_[id & (kRangeSize - 1)];
+  EBBRT_CHECK(HomeOf(id) == runtime::ThisNode() && !is_free,
+              "an Ebb id was freed that was not allocated");
   freed_.Push(id);
+  is_free = true;
+}
+
+bool EbbAllocator::IsFree(EbbId id) {
+  if (id >= kApplicationRange || HomeOf(id) != runtime::ThisNode())
+    return false;
+  uint32_t number = id & (kRangeSize - 1);
+  if (number >= next_.load(std::memory_order_relaxed)) return true;
+  std::lock_guard guard(lock_);
+  return !is_free_.empty() && is_free_[number];
 }
 
 NodeId HomeOf(EbbId id) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <vector>
 
 #include "common/base_ebbs.h"
 #include "common/ebb_ref.h"
@@ -19,13 +20,17 @@ class EbbAllocator {
   /// that were given back, the oldest first. Throws std::length_error when all
   /// of the node's range are in use.
   EbbId Allocate();
-  /// Gives `id` back, which this node's Allocate gave. Nothing may refer to it.
+  /// Gives `id` back, which this node's Allocate gave. Nothing may refer to it
+  /// any more. Once; throws std::bad_alloc (the id is then never used again).
   void Free(EbbId id);
+  /// Whether `id` is of this node's range and no Ebb's.
+  bool IsFree(EbbId id);
 
  private:
   std::atomic<uint32_t> next_{1};  // 0 of node 0 would be kNoEbb
   SpinLock lock_;
-  RingQueue<EbbId> freed_;  // guarded by lock_
+  RingQueue<EbbId> freed_;     // guarded by lock_
+  std::vector<bool> is_free_;  // what is in freed_; guarded by lock_
 };
 
 inline constexpr EbbRef<EbbAllocator> ebb_allocator{kEbbAllocatorId};

@@ -111,12 +111,18 @@ Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
 
 }  // namespace
 
-void ServeEnds() {
-  static const bool served = [] {
-    RegisterProtocol(kProtocol, &Serve);
-    return true;
-  }();
-  (void)served;
+void ServeEnds() { RegisterProtocol(kProtocol, &Serve); }
+
+EbbId MakeEbb(LocalIdMap::Type type,
+              MoveFunction<LocalIdMap::Root(EbbId)> make) {
+  EbbId id = ebb_allocator->Allocate();
+  try {
+    local_id_map->Insert(id, type, make(id));
+  } catch (...) {
+    ebb_allocator->Free(id);
+    throw;
+  }
+  return id;
 }
 
 Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core) {

@@ -1,5 +1,6 @@
-// How an Ebb ends. Applications call Destroy of its shape (shared_ebb.h,
-// per_core_ebb.h, home_ebb.h); this is what the shapes have in common.
+// How an Ebb begins and ends. Applications call Create and Destroy of its shape
+// (shared_ebb.h, per_core_ebb.h, home_ebb.h); this is what the shapes have in
+// common.
 //
 // A core that calls an Ebb goes to a representative without asking anybody, so
 // the end is told to every core, as an event. When that event runs, no other
@@ -11,12 +12,22 @@
 //   every core drops its cached reference        an event on each
 //   the root goes, and with its last holder the representatives
 //   the id may be another Ebb's                  EbbAllocator::Free
+//
+// A reference that is used after that is a mistake. Misses and calls from other
+// nodes find out when the id is free or an Ebb's of another type.
 #pragma once
 
 #include "common/future.h"
+#include "common/local_id_map.h"
+#include "common/move_function.h"
 #include "common/types.h"
 
 namespace ebbrt::detail {
+
+/// A new Ebb of this node whose root is make(id); its id. What `make` throws
+/// costs no id.
+EbbId MakeEbb(LocalIdMap::Type type,
+              MoveFunction<LocalIdMap::Root(EbbId)> make);
 
 /// What a shape does on each core, in an event, with the root it had made; the
 /// core's cached reference has gone.
@@ -34,8 +45,8 @@ Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core = nullptr);
 /// the id is then not used again.
 Future<> EndOnAllNodes(EbbId id);
 
-/// Makes this node hear when Ebbs of other nodes end. Before main, as often as
-/// one likes: every type of Ebb that other nodes may own calls it.
+/// Makes this node hear when Ebbs of other nodes end. Once, before there are
+/// connections.
 void ServeEnds();
 
 }  // namespace ebbrt::detail

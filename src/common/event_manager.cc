@@ -217,7 +217,9 @@ void EventManager::SwitchTo(std::unique_ptr<Fiber> next,
 void Timer::Start(Clock::duration delay, MoveFunction<void()> function) {
   Stop();
   function_ = std::move(function);
-  deadline_ = Clock::now() + delay;
+  auto now = Clock::now();
+  constexpr auto kNever = Clock::time_point::max();
+  deadline_ = delay < kNever - now ? now + delay : kNever;
   manager_ = &*event_manager;
   manager_->AddTimer(*this);
 }
@@ -264,6 +266,7 @@ void EventManager::RunDueTimer() {
 }
 
 void EventManager::Arm(Clock::time_point deadline) {
+  if (deadline == Clock::time_point::max()) return;  // never
   armed_ = deadline;
   platform::ArmTimer(deadline);
 }

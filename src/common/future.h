@@ -24,7 +24,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "common/check.h"
 #include "common/future_state.h"
 #include "platform/clock.h"
 
@@ -235,7 +234,8 @@ class Promise {
   /// A reference of the caller's: whoever learns of a value may end the promise
   /// while it is still being set.
   detail::FutureStatePointer<T> State() const {
-    EBBRT_CHECK(state_ != nullptr, "a promise that was moved away was used");
+    if (state_ == nullptr) [[unlikely]]
+      detail::MovedPromiseUsed();
     return state_;
   }
 

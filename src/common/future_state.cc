@@ -12,7 +12,7 @@ namespace ebbrt::detail {
 namespace {
 
 /// Blocks a thread that is no core until another has called Notify.
-class ThreadWaiter {
+class [[maybe_unused]] ThreadWaiter {
  public:
   void Notify() {
     std::lock_guard guard(mutex_);
@@ -31,6 +31,11 @@ class ThreadWaiter {
 };
 
 }  // namespace
+
+void MovedPromiseUsed() {
+  platform::Panic(__FILE__, __LINE__, "the promise has a state",
+                  "a promise that was moved away was used");
+}
 
 void intrusive_ptr_release(FutureStateBase* state) {
   if (state->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -88,11 +93,13 @@ void FutureStateBase::OnReady(MoveFunction<void()> continuation) {
 
 void FutureStateBase::Wait() {
   if (Ready()) return;
-  if (platform::CurrentCore() == kNoCore) {
-    ThreadWaiter waiter;
-    OnReady([&waiter] { waiter.Notify(); });
-    waiter.Wait();
-    return;
+  if constexpr (platform::kHasThreadsBesideCores) {
+    if (platform::CurrentCore() == kNoCore) {
+      ThreadWaiter waiter;
+      OnReady([&waiter] { waiter.Notify(); });
+      waiter.Wait();
+      return;
+    }
   }
   event_manager->ReserveStack();  // before the promise knows of the context
   EventContext context;

@@ -25,6 +25,10 @@
 
 namespace ebbrt::detail {
 
+/// Stops the node: a promise that was moved away was used. Here and not inline,
+/// since it would be in every use of a promise.
+[[noreturn, gnu::cold]] void MovedPromiseUsed();
+
 /// What stands for void where a value is stored.
 struct Unit {};
 

@@ -6,47 +6,52 @@
 
 #include "common/concat.h"
 #include "common/deadline.h"
+#include "common/event_manager.h"
 #include "common/local_id_map.h"
 #include "common/runtime.h"
-#include "platform/local_table.h"
 
 namespace ebbrt::detail {
 
-Future<RawMessage> HomeEbbBase::Send(const Protocol& protocol, uint16_t method,
+Future<RawMessage> HomeEbbBase::Send(EbbId id, const Protocol& protocol,
+                                     uint16_t method,
                                      capnp::MessageBuilder& parameters,
                                      Clock::duration deadline) {
-  NodeId home = HomeOf(id_);
+  NodeId home = HomeOf(id);
   if (home != runtime::ThisNode()) {
-    return messenger->Call({home, id_, ProtocolId(protocol.name), method},
+    return messenger->Call({home, id, ProtocolId(protocol.name), method},
                            EncodeMessage(parameters), deadline);
   }
-  try {
-    auto results = protocol.serve(
-        {home, id_, method, RawMessage::FromBuilder(parameters)});
-    return WithDeadline(std::move(results), deadline)
-        .Then([](std::unique_ptr<IOBuf> bytes) {
-          return RawMessage::FromBytes(std::move(bytes));
-        });
-  } catch (...) {  // of the method: the caller's future has it, as from afar
-    return MakeFailedFuture<RawMessage>(std::current_exception());
-  }
+  // As from afar: an event of its own, whose errors are the future's.
+  Promise<std::unique_ptr<IOBuf>> results;
+  auto future = results.GetFuture();
+  event_manager->SpawnLocal(
+      [serve = protocol.serve,
+       call =
+           IncomingCall{home, id, method, RawMessage::FromBuilder(parameters)},
+       results = std::move(results)]() mutable {
+        try {
+          serve(std::move(call)).Forward(std::move(results));
+        } catch (...) {
+          results.SetException(std::current_exception());
+        }
+      });
+  return WithDeadline(std::move(future), deadline)
+      .Then([](std::unique_ptr<IOBuf> bytes) {
+        return RawMessage::FromBytes(std::move(bytes));
+      });
 }
 
-void HomeEbbBase::CheckCall(const IncomingCall& call, std::string_view protocol,
-                            size_t methods) {
+void HomeEbbBase::CheckCall(const IncomingCall& call, LocalIdMap::Type type,
+                            std::string_view protocol, size_t methods) {
   if (HomeOf(call.ebb) != runtime::ThisNode()) {
     throw std::runtime_error(
         Concat({"Ebb ", call.ebb, " is not at home on this node"}));
-  }
-  // What isn't fixed was made by Create, and must not come back by a late call.
-  if (call.ebb < kApplicationRange && platform::LocalRep(call.ebb) == nullptr &&
-      local_id_map->Find(call.ebb) == nullptr) {
-    throw EbbDestroyed(call.ebb);
   }
   if (call.method >= methods) {
     throw std::runtime_error(
         Concat({"protocol ", protocol, " has no method ", call.method}));
   }
+  local_id_map->CheckType(call.ebb, type);  // the caller may be wrong
 }
 
 }  // namespace ebbrt::detail

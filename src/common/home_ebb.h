@@ -116,13 +116,14 @@ class HomeEbbBase {
 
   EbbId Id() const { return id_; }
   /// Sends a call to the Ebb's home, this node or another.
-  Future<RawMessage> Send(const Protocol& protocol, uint16_t method,
-                          capnp::MessageBuilder& parameters,
-                          Clock::duration deadline);
+  static Future<RawMessage> Send(EbbId id, const Protocol& protocol,
+                                 uint16_t method,
+                                 capnp::MessageBuilder& parameters,
+                                 Clock::duration deadline);
   /// Throws std::runtime_error unless the Ebb is at home here and its protocol
-  /// has so many methods, EbbDestroyed unless there is such an Ebb.
-  static void CheckCall(const IncomingCall& call, std::string_view protocol,
-                        size_t methods);
+  /// has so many methods, std::logic_error if it is of another type.
+  static void CheckCall(const IncomingCall& call, LocalIdMap::Type type,
+                        std::string_view protocol, size_t methods);
 
  private:
   EbbId id_;
@@ -143,9 +144,10 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
   auto Call(Fill fill, Clock::duration deadline = Messenger::kCallDeadline) {
     using Traits = detail::MethodTraits<decltype(kMethod)>;
     constexpr uint16_t kNumber = Table<>::template NumberOf<kMethod>();
+    EbbId id = Id();  // `fill` may block, and the Ebb end meanwhile
     capnp::MallocMessageBuilder builder;
     fill(builder.initRoot<typename Traits::Parameters>());
-    return Send({T::kProtocol, &Serve}, kNumber, builder, deadline)
+    return Send(id, {T::kProtocol, &Serve}, kNumber, builder, deadline)
         .Then([](RawMessage results) {
           return Message<typename Traits::Results>(std::move(results));
         });
@@ -155,14 +157,14 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
   /// T's protocol find their way here. EbbRef<T> does the mentioning.
   static inline const bool kServed = [] {
     RegisterProtocol(T::kProtocol, &HomeEbb::Serve);
-    detail::ServeEnds();
     return true;
   }();
 
   /// Ends the Ebb on every node. On its home, in an event on any core; throws
   /// std::logic_error elsewhere and for a fixed id. A call that comes too late
-  /// fails with EbbDestroyed, from other nodes with RemoteError. Ready when no
-  /// core of any node refers to it, and the id free.
+  /// fails with EbbDestroyed, from other nodes with RemoteError. Ready when the
+  /// cores of all connected nodes have dropped it; the id is then free for
+  /// another Ebb, and no reference to it may be used again.
   static Future<> Destroy(EbbRef<T> ebb) {
     return detail::EndOnAllNodes(ebb.Id());
   }
@@ -179,7 +181,8 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
   using Table = detail::MethodTable<U, typename U::Methods>;
 
   static Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
-    CheckCall(call, T::kProtocol, Table<>::kServers.size());
+    CheckCall(call, LocalIdMap::TypeOf<T>(), T::kProtocol,
+              Table<>::kServers.size());
     T& ebb = EbbRef<T>(call.ebb).Rep();
     return Table<>::kServers[call.method](ebb, std::move(call));
   }

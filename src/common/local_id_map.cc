@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/concat.h"
+#include "common/ebb_allocator.h"
 #include "common/event_manager.h"
 
 namespace ebbrt {
@@ -19,25 +20,45 @@ LocalIdMap& LocalIdMap::HandleFault(EbbId id) {
   return *map;
 }
 
-LocalIdMap::Root LocalIdMap::FindOrMake(EbbId id, MoveFunction<Root()> make) {
+LocalIdMap::Root LocalIdMap::FindOrMake(EbbId id, Type type,
+                                        MoveFunction<Root()> make) {
   for (;;) {
     event_manager->ReserveStack();
     std::unique_lock guard(lock_);
     auto [place, is_new] = entries_.try_emplace(id);
     Entry& entry = place->second;
-    if (is_new) break;
+    if (is_new) {
+      entry.type = type;
+      break;
+    }
+    CheckType(id, entry, type);
     if (entry.retired) throw EbbDestroyed(id);
     if (entry.root != nullptr) return entry.root;
     AwaitMaking(entry, std::move(guard));
   }
+  Root root;
   try {
-    Root root = make();
-    Made(id, root);
-    return root;
+    // Not before it is in the map: an id can't be freed as long as it is there.
+    if (ebb_allocator->IsFree(id)) throw EbbDestroyed(id);
+    root = make();
   } catch (...) {
     Made(id, nullptr);
     throw;
   }
+  Made(id, root);
+  return root;
+}
+
+void LocalIdMap::CheckType(EbbId id, const Entry& entry, Type type) {
+  if (entry.type != type) {
+    throw std::logic_error(Concat({"Ebb ", id, " is of another type"}));
+  }
+}
+
+void LocalIdMap::CheckType(EbbId id, Type type) {
+  std::lock_guard guard(lock_);
+  auto place = entries_.find(id);
+  if (place != entries_.end()) CheckType(id, place->second, type);
 }
 
 void LocalIdMap::AwaitMaking(Entry& entry, std::unique_lock<SpinLock> guard) {
@@ -87,9 +108,10 @@ LocalIdMap::Root LocalIdMap::Retire(EbbId id) {
   }
 }
 
-void LocalIdMap::Insert(EbbId id, Root root) {
+void LocalIdMap::Insert(EbbId id, Type type, Root root) {
   std::lock_guard guard(lock_);
-  if (!entries_.try_emplace(id, Entry{std::move(root), false, {}}).second) {
+  if (!entries_.try_emplace(id, Entry{type, std::move(root), false, {}})
+           .second) {
     throw std::logic_error(
         Concat({"Ebb ", id, " has a root on this node already"}));
   }

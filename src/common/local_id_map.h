@@ -31,41 +31,56 @@ class EbbDestroyed : public std::logic_error {
 class LocalIdMap {
  public:
   using Root = std::shared_ptr<void>;
+  /// Names a type of Ebb, so that an id that is used for another is found out:
+  /// TypeOf<T>().
+  using Type = const void*;
+  template <typename T>
+  static Type TypeOf() {
+    static constexpr char kTag = 0;
+    return &kTag;
+  }
 
   static LocalIdMap& HandleFault(EbbId id);
 
   /// The root of `id`. If there is none, the first caller makes it with
   /// `make`, which may block and may throw (the error is the caller's, the next
   /// caller tries again); callers that come meanwhile block until it is done.
-  /// Throws EbbDestroyed once the id is retired.
-  Root FindOrMake(EbbId id, MoveFunction<Root()> make);
+  /// Throws EbbDestroyed once the id is retired, and when it is free;
+  /// std::logic_error when it is an Ebb's of another type.
+  Root FindOrMake(EbbId id, Type type, MoveFunction<Root()> make);
 
   /// The root of `id`, null if there is none, it is still being made or it is
   /// retired.
   Root Find(EbbId id);
 
   /// Sets the root of an id that has none. Throws std::logic_error else.
-  void Insert(EbbId id, Root root);
+  [[gnu::cold]] void Insert(EbbId id, Type type, Root root);
+
+  /// Throws std::logic_error if `id` is an Ebb's of another type.
+  void CheckType(EbbId id, Type type);
 
   /// Lets nobody find the root of `id` any more, until Erase. Gives it, null if
   /// there is none (then nothing is retired). Blocks while it is being made.
   /// Throws EbbDestroyed if somebody has retired it before.
-  Root Retire(EbbId id);
+  [[gnu::cold]] Root Retire(EbbId id);
 
   /// Forgets the root of `id`; the last holder destroys it. Whether there was
   /// one. Cached references are the caller's to end first.
-  bool Erase(EbbId id);
+  [[gnu::cold]] bool Erase(EbbId id);
 
  private:
   struct Entry {
+    Type type = nullptr;
     Root root;  // null while it is being made
     bool retired = false;
     std::vector<EventContext*> waiting;
   };
 
+  static void CheckType(EbbId id, const Entry& entry, Type type);
   /// Adds the current event to those that wait for the making of `entry` to
   /// end, and blocks. `guard` holds lock_ and gives it back.
-  void AwaitMaking(Entry& entry, std::unique_lock<SpinLock> guard);
+  [[gnu::cold]] void AwaitMaking(Entry& entry,
+                                 std::unique_lock<SpinLock> guard);
   /// Ends the making of `id`: with a root, or without (the entry goes).
   void Made(EbbId id, Root root);
 

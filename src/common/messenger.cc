@@ -6,6 +6,7 @@
 
 #include "common/concat.h"
 #include "common/deadline.h"
+#include "common/ebb_end.h"
 #include "common/event_manager.h"
 #include "common/protocol.h"
 #include "common/runtime.h"
@@ -90,9 +91,9 @@ class Messenger::Peer : public TcpConnection::Handler {
     auto frame = MakeFrame(header, std::move(parameters));
     PendingCall& call = calls_[header.request];
     call.promise = std::move(promise);
-    call.timer.Start(deadline, [&call, deadline] {
-      // The call itself stays known: its answer may still come.
-      call.promise.SetException(
+    call.timer.Start(deadline, [this, request = header.request, deadline] {
+      auto late = calls_.extract(request);
+      late.mapped().promise.SetException(
           std::make_exception_ptr(DeadlineExceeded(deadline)));
     });
     connection_->Send(std::move(frame));
@@ -124,9 +125,7 @@ class Messenger::Peer : public TcpConnection::Handler {
   /// Fails every call that waits.
   [[gnu::cold]] void FailCalls(const std::string& why) {
     for (auto& [request, call] : std::exchange(calls_, {})) {
-      if (call.promise.Valid()) {
-        FailLater(std::move(call.promise), NodeLost(node_, why));
-      }
+      FailLater(std::move(call.promise), NodeLost(node_, why));
     }
   }
 
@@ -136,7 +135,6 @@ class Messenger::Peer : public TcpConnection::Handler {
   }
 
  private:
-  /// Its promise is set, and not valid any more, once the deadline has passed.
   struct PendingCall {
     Promise<RawMessage> promise;
     Timer timer;
@@ -189,11 +187,11 @@ class Messenger::Peer : public TcpConnection::Handler {
   void Answer(const Frame& frame, F set) {
     auto call = calls_.find(frame.header.request);
     if (call == calls_.end()) {
+      if (frame.header.request < next_request_) return;  // past its deadline
       throw BadFrame("an answer to a call that wasn't made");
     }
     auto promise = std::move(call->second.promise);
     calls_.erase(call);
-    if (!promise.Valid()) return;  // it comes after the deadline
     EventManager::Spawn(
         [promise = std::move(promise), set = std::move(set)]() mutable {
           try {
@@ -259,7 +257,10 @@ class Messenger::Peer : public TcpConnection::Handler {
 };
 
 Messenger& Messenger::HandleFault(EbbId id) {
-  static Messenger* messenger = new Messenger;  // lives as long as the node
+  static Messenger* messenger = [] {
+    detail::ServeEnds();
+    return new Messenger;  // lives as long as the node
+  }();
   CacheRep(id, messenger);
   return *messenger;
 }

@@ -11,9 +11,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "common/check.h"
-
 namespace ebbrt {
+
+namespace detail {
+/// Stops the node. Here and not inline, since it would be in every call.
+[[noreturn, gnu::cold]] void EmptyFunctionCalled();
+}  // namespace detail
 
 template <typename Signature>
 class MoveFunction;
@@ -58,7 +61,8 @@ class MoveFunction<R(Args...)> {
   explicit operator bool() const { return operations_ != nullptr; }
 
   R operator()(Args... args) {
-    EBBRT_CHECK(operations_ != nullptr, "an empty MoveFunction was called");
+    if (operations_ == nullptr) [[unlikely]]
+      detail::EmptyFunctionCalled();
     return operations_->call(storage_, std::forward<Args>(args)...);
   }
 

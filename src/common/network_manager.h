@@ -83,8 +83,9 @@ class TcpListener {
   virtual Endpoint Local() const = 0;
 };
 
-/// A UDP port. Owned by whoever holds the pointer; may be destroyed inside its
-/// own handler, which is then not called again.
+/// A UDP port. Used and destroyed on the core that bound it, in events, and so
+/// is its handler called. Owned by whoever holds the pointer; may be destroyed
+/// inside its own handler, which is then not called again.
 class UdpSocket {
  public:
   /// The largest payload of a datagram, bytes (RFC 768, RFC 791).

@@ -29,7 +29,8 @@ class PerCoreEbb : public std::enable_shared_from_this<T> {
  public:
   static T& HandleFault(EbbId id) {
     auto shared = std::static_pointer_cast<Shared>(local_id_map->FindOrMake(
-        id, []() -> LocalIdMap::Root { return std::make_shared<Shared>(); }));
+        id, LocalIdMap::TypeOf<T>(),
+        []() -> LocalIdMap::Root { return std::make_shared<Shared>(); }));
     // A core's slot is its own. Two events of the core may come here when T's
     // constructor blocks; the first to finish wins.
     auto& slot = shared->Mine();
@@ -45,10 +46,10 @@ class PerCoreEbb : public std::enable_shared_from_this<T> {
   /// Makes a new Ebb with the root Root(args...).
   template <typename... Args>
   static EbbRef<T> Create(Args&&... args) {
-    EbbId id = ebb_allocator->Allocate();
-    local_id_map->Insert(id,
-                         std::make_shared<Shared>(std::forward<Args>(args)...));
-    return EbbRef<T>(id);
+    return EbbRef<T>(detail::MakeEbb(
+        LocalIdMap::TypeOf<T>(), [&](EbbId) -> LocalIdMap::Root {
+          return std::make_shared<Shared>(std::forward<Args>(args)...);
+        }));
   }
 
   /// As SharedEbb's. Each representative ends on its own core.

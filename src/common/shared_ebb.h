@@ -27,13 +27,14 @@ template <typename T>
 class SharedEbb : public std::enable_shared_from_this<T> {
  public:
   static T& HandleFault(EbbId id) {
-    auto root = local_id_map->FindOrMake(id, [id]() -> LocalIdMap::Root {
-      if constexpr (std::is_constructible_v<T, EbbId>) {
-        return std::make_shared<T>(id);
-      } else {
-        return std::make_shared<T>();
-      }
-    });
+    auto root = local_id_map->FindOrMake(
+        id, LocalIdMap::TypeOf<T>(), [id]() -> LocalIdMap::Root {
+          if constexpr (std::is_constructible_v<T, EbbId>) {
+            return std::make_shared<T>(id);
+          } else {
+            return std::make_shared<T>();
+          }
+        });
     T* rep = static_cast<T*>(root.get());
     CacheRep(id, rep);
     return *rep;
@@ -43,21 +44,22 @@ class SharedEbb : public std::enable_shared_from_this<T> {
   /// T(args...) if T doesn't ask for its id.
   template <typename... Args>
   static EbbRef<T> Create(Args&&... args) {
-    EbbId id = ebb_allocator->Allocate();
-    if constexpr (std::is_constructible_v<T, EbbId, Args...>) {
-      local_id_map->Insert(
-          id, std::make_shared<T>(id, std::forward<Args>(args)...));
-    } else {
-      local_id_map->Insert(id,
-                           std::make_shared<T>(std::forward<Args>(args)...));
-    }
-    return EbbRef<T>(id);
+    return EbbRef<T>(detail::MakeEbb(
+        LocalIdMap::TypeOf<T>(), [&](EbbId id) -> LocalIdMap::Root {
+          if constexpr (std::is_constructible_v<T, EbbId, Args...>) {
+            return std::make_shared<T>(id, std::forward<Args>(args)...);
+          } else {
+            return std::make_shared<T>(std::forward<Args>(args)...);
+          }
+        }));
   }
 
-  /// Ends the Ebb on this node: later calls throw EbbDestroyed or, where it
-  /// could be made on first use, make another. What began before goes on. Ready
-  /// when no core refers to it any more; the id is then free for another Ebb.
-  /// In an event, on any core. ebb_end.h says how.
+  /// Ends the Ebb on this node: later calls throw EbbDestroyed or, if its id is
+  /// fixed or another node's, make another. What began before goes on. Ready
+  /// when no core refers to it any more; the id, if this node allocated it, is
+  /// then free for another Ebb: no reference to it may be used again, and where
+  /// other nodes have representatives of it, those must have ended before. In
+  /// an event, on any core. ebb_end.h says how.
   static Future<> Destroy(EbbRef<T> ebb) {
     return detail::EndOnThisNode(ebb.Id());
   }

@@ -1,10 +1,10 @@
 // SharedFuture<T>: a value that comes later and that many wait for.
 //
 //   SharedFuture<Config> config(Load());
-//   config.Fork().Then(...);              // each fork is a Future of its own,
-//   co_await config.Fork();               // attached, blocked on, dropped
-//   apart
+//   config.Fork().Then(...);
+//   co_await config.Fork();
 //
+// Each fork is a Future of its own, attached to, blocked on and dropped apart.
 // Copies are the same future. Forking may be done on any core or thread, before
 // or after the value is there; a fork continues on the core that attached to
 // it, as every future does.
@@ -44,13 +44,19 @@ class SharedFuture {
   class State {
    public:
     void Settle(Future<T> done) {
+      try {
+        if constexpr (std::is_void_v<T>) {
+          done.Get();
+          value_.emplace();
+        } else {
+          value_.emplace(done.Get());
+        }
+      } catch (...) {
+        error_ = std::current_exception();
+      }
       std::vector<Promise<T>> waiting;
       {
         std::lock_guard guard(lock_);
-        source_ = std::move(done);
-        if constexpr (!std::is_void_v<T>) {
-          if (!source_.Failed()) value_.emplace(source_.Get());
-        }
         settled_ = true;
         waiting.swap(waiting_);
       }
@@ -74,26 +80,23 @@ class SharedFuture {
    private:
     /// Settled: nothing changes any more, so no lock is needed.
     void Set(Promise<T>& promise) {
+      if (error_ != nullptr) return promise.SetException(error_);
       if constexpr (std::is_void_v<T>) {
-        if (source_.Failed()) {
-          promise.SetException(source_.Error());
-        } else {
-          promise.SetValue();
-        }
+        promise.SetValue();
       } else {
-        if (value_) {
-          promise.SetValue(*value_);
-        } else {
-          promise.SetException(source_.Error());
+        try {
+          promise.SetValue(T(*value_));
+        } catch (...) {  // a copy that failed is this fork's alone
+          if (promise.Valid()) promise.SetException(std::current_exception());
         }
       }
     }
 
+    std::optional<detail::Stored<T>> value_;  // before settled_, by Settle
+    std::exception_ptr error_;                // the same
     SpinLock lock_;
     bool settled_ = false;             // guarded by lock_
     std::vector<Promise<T>> waiting_;  // guarded by lock_
-    Future<T> source_;                 // once settled: the error, if any
-    std::optional<detail::Stored<T>> value_;
   };
 
   std::shared_ptr<State> state_;

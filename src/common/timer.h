@@ -22,7 +22,8 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   /// Runs `function` as an event after `delay` (zero or negative: in the next
-  /// turn of the loop). A timer that is running is started anew.
+  /// turn of the loop; Clock::duration::max(): never). A timer that is running
+  /// is started anew.
   void Start(Clock::duration delay, MoveFunction<void()> function);
 
   /// The function will not run. Nothing happens if the timer is not running.

@@ -1,11 +1,11 @@
 #include "hosted/udp_port.h"
 
 #include <boost/asio/buffer.hpp>
+#include <chrono>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "common/event_manager.h"
 #include "hosted/core.h"
@@ -49,13 +49,17 @@ void UdpPort::Receive() {
 
 void UdpPort::Received(const boost::system::error_code& error, size_t bytes) {
   if (!socket_.is_open()) return;
-  // Errors are of datagrams that were sent (nobody listens there): lost, as
-  // datagrams may be.
-  if (error) return Receive();
+  if (error) {
+    // Of a datagram that was sent, to where nobody listens: lost, as datagrams
+    // may be. Or the kernel's, which lasts: the pause keeps it from spinning.
+    retry_.Start(std::chrono::milliseconds(10),
+                 [self = shared_from_this()] { self->Receive(); });
+    return;
+  }
   Endpoint from{{from_.address().to_v4().to_uint()}, from_.port()};
-  std::unique_ptr<IOBuf> data;
-  if (bytes > 0) data = IOBuf::Copy(std::span(buffer_).first(bytes));
   try {
+    std::unique_ptr<IOBuf> data;
+    if (bytes > 0) data = IOBuf::Copy(std::span(buffer_).first(bytes));
     receive_(from, std::move(data));
   } catch (...) {
     Receive();
@@ -70,15 +74,12 @@ void UdpPort::SendTo(Endpoint to, std::unique_ptr<IOBuf> data) {
     throw std::system_error(std::make_error_code(std::errc::message_size),
                             "a datagram of " + std::to_string(size) + " bytes");
   }
-  std::vector<asio::const_buffer> pieces;
-  if (const IOBuf* piece = data.get()) {
-    do {
-      pieces.emplace_back(piece->Data(), piece->Length());
-      piece = piece->Next();
-    } while (piece != data.get());
-  }
+  if (data != nullptr)
+    data = Coalesce(std::move(data));  // Asio takes 64 pieces
+  asio::const_buffer bytes;
+  if (data != nullptr) bytes = {data->Data(), data->Length()};
   boost::system::error_code lost;
-  socket_.send_to(pieces, {asio::ip::address_v4(to.address.value), to.port}, 0,
+  socket_.send_to(bytes, {asio::ip::address_v4(to.address.value), to.port}, 0,
                   lost);
 }
 

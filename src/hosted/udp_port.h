@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "common/network_manager.h"
+#include "common/timer.h"
 
 namespace ebbrt::hosted {
 
@@ -29,6 +30,7 @@ class UdpPort : public std::enable_shared_from_this<UdpPort> {
   boost::asio::ip::udp::socket socket_;
   NetworkManager::DatagramHandler receive_;
   boost::asio::ip::udp::endpoint from_;
+  Timer retry_;
   std::array<std::byte, UdpSocket::kMaxPayload> buffer_;
 };
 

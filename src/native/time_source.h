@@ -1,5 +1,5 @@
-// Where the clock and the timer come from; platform/clock.h and event_port.h are
-// the interfaces to them.
+// Where the clock and the timer come from; platform/clock.h and event_port.h
+// are the interfaces to them.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ void TimerInit();
 /// What a difference of time stamps is in nanoseconds. After ClockInit.
 uint64_t TicksToNanoseconds(uint64_t ticks);
 
-/// Nanoseconds since 1970 in UTC when Clock was at its zero: the boot argument
-/// ebbrt.time (seconds), KVM's wall clock, or the CMOS clock, found out at the
-/// first call; 0 if the machine has none of them. Any event.
+/// Nanoseconds since 1970 in UTC when Clock was at its zero: by KVM's wall
+/// clock or the CMOS clock, found out at the first call; 0 if the machine has
+/// neither. Any event.
 int64_t WallClockOffset();
 
 }  // namespace ebbrt

@@ -1,13 +1,11 @@
 // What time of day it is.
 
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <optional>
 
 #include "native/cpu.h"
 #include "native/paging.h"
-#include "native/platform_info.h"
 #include "native/time_source.h"
 #include "platform/clock.h"
 
@@ -79,12 +77,6 @@ std::optional<int64_t> ReadKvmWallClock() {
 }
 
 int64_t FindOffset() {
-  if (auto argument = Platform().Argument("ebbrt.time")) {
-    int64_t seconds = 0;
-    std::from_chars(argument->data(), argument->data() + argument->size(),
-                    seconds);
-    return seconds * kNanosecondsPerSecond;
-  }
   if (auto offset = ReadKvmWallClock()) return *offset;
   auto now = Clock::now().time_since_epoch().count();
   if (auto seconds = ReadCmosClock()) {

@@ -220,6 +220,32 @@ TEST(EbbEnd, PerCoreRepresentativesEndOnTheirCores) {
   EXPECT_EQ(kept->core, platform::CurrentCore());
 }
 
+TEST(EbbEnd, WhatHasEndedDoesNotComeBack) {
+  auto shared = Mortal::Create(std::make_shared<int>(0));
+  Mortal::Destroy(shared).Get();
+  EXPECT_THROW(shared->Use(), EbbDestroyed);
+  EXPECT_TRUE(ebb_allocator->IsFree(shared.Id()));
+  auto per_core = Placed::Create();
+  Placed::Destroy(per_core).Get();
+  EXPECT_THROW(per_core->Root(), EbbDestroyed);
+}
+
+TEST(EbbEnd, AnIdOfAnotherTypeIsFoundOut) {
+  auto ebb = Mortal::Create(std::make_shared<int>(0));
+  EXPECT_THROW(Counter::HandleFault(ebb.Id()), std::logic_error);
+  EXPECT_EQ(ebb->Use(), 1);
+  Mortal::Destroy(ebb).Get();
+}
+
+TEST(EbbEnd, WhatCouldNotBeMadeCostsNoId) {
+  struct Fails : SharedEbb<Fails> {
+    Fails() { throw std::runtime_error("no"); }
+  };
+  for (int i = 0; i < 70'000; ++i) {
+    EXPECT_THROW(Fails::Create(), std::runtime_error);
+  }
+}
+
 TEST(EbbEnd, IdsAreUsedAgain) {
   // More than a node's range has.
   for (int i = 0; i < 70'000; ++i) {
@@ -239,9 +265,10 @@ TEST(EbbEnd, AnEbbThatIsAtHomeElsewhereIsNotOursToEnd) {
 TEST(LocalIdMap, InsertFindErase) {
   EbbId id = ebb_allocator->Allocate();
   EXPECT_EQ(local_id_map->Find(id), nullptr);
-  local_id_map->Insert(id, std::make_shared<int>(1));
+  local_id_map->Insert(id, LocalIdMap::TypeOf<int>(), std::make_shared<int>(1));
   EXPECT_NE(local_id_map->Find(id), nullptr);
-  EXPECT_THROW(local_id_map->Insert(id, std::make_shared<int>(2)),
+  EXPECT_THROW(local_id_map->Insert(id, LocalIdMap::TypeOf<int>(),
+                                    std::make_shared<int>(2)),
                std::logic_error);
   EXPECT_TRUE(local_id_map->Erase(id));
   EXPECT_FALSE(local_id_map->Erase(id));
@@ -250,7 +277,7 @@ TEST(LocalIdMap, InsertFindErase) {
 TEST(LocalIdMap, WhatIsRetiredIsNotFound) {
   EbbId id = ebb_allocator->Allocate();
   EXPECT_EQ(local_id_map->Retire(id), nullptr);
-  local_id_map->Insert(id, std::make_shared<int>(1));
+  local_id_map->Insert(id, LocalIdMap::TypeOf<int>(), std::make_shared<int>(1));
   EXPECT_NE(local_id_map->Retire(id), nullptr);
   EXPECT_EQ(local_id_map->Find(id), nullptr);
   EXPECT_THROW(local_id_map->Retire(id), EbbDestroyed);

@@ -146,11 +146,7 @@ TEST(MessengerTest, ACallPastItsDeadlineFailsAndItsLateAnswerIsNoError) {
   }
   in_time.Get();
   EXPECT_FALSE(peer.closed);
-  // Once only: it is not waited for any more.
-  peer.connection->Send(MakeFrame(
-      {.kind = FrameKind::kReply, .request = peer.frames[1].header.request},
-      EncodeMessage(results)));
-  EXPECT_TRUE(peer.AwaitClosed());
+  messenger->ForgetNode(27, "the test is over");
 }
 
 /// Answers when it is told to.
@@ -164,7 +160,11 @@ class Slow : public HomeEbb<Slow> {
   void Refuse(NodeId, IdMapKey::Reader, IdMapDone::Builder) {
     throw std::out_of_range("I will not");
   }
-  using Methods = MethodList<&Slow::Wait, &Slow::Refuse>;
+  void Block(NodeId, IdMapKey::Reader, IdMapDone::Builder) {
+    unblock.GetFuture().Get();
+  }
+  using Methods = MethodList<&Slow::Wait, &Slow::Refuse, &Slow::Block>;
+  Promise<> unblock;
   Promise<> told;
 };
 constexpr EbbRef<Slow> slow{ApplicationEbbId(41)};
@@ -173,6 +173,25 @@ TEST(MessengerTest, ACallAtHomeHasADeadlineToo) {
   auto call = slow->Call<&Slow::Wait>([](IdMapKey::Builder) {}, 5ms);
   EXPECT_THROW(call.Get(), DeadlineExceeded);
   slow->told.SetValue();  // to nobody
+}
+
+TEST(MessengerTest, AMethodThatBlocksAtHomeDoesNotHoldUpItsCaller) {
+  auto call = slow->Call<&Slow::Block>([](IdMapKey::Builder) {}, 5ms);
+  EXPECT_THROW(call.Get(), DeadlineExceeded);
+  slow->unblock.SetValue();
+}
+
+TEST(MessengerTest, ACallWithoutDeadlineWaits) {
+  auto ebb = Slow::Create();
+  auto call =
+      ebb->Call<&Slow::Wait>([](IdMapKey::Builder) {}, Clock::duration::max());
+  SleepFor(5ms).Get();
+  EXPECT_FALSE(call.Ready());
+  ebb->told.SetValue();
+  call.Get();
+  Slow::Destroy(ebb).Get();
+  EXPECT_THROW((void)ebb->Call<&Slow::Wait>([](IdMapKey::Builder) {}),
+               EbbDestroyed);
 }
 
 TEST(MessengerTest, AMethodThatThrowsAtHomeFailsTheFuture) {
@@ -206,6 +225,15 @@ TEST(MessengerTest, TheEndOfAnEbbIsToldToEveryNode) {
                                   EncodeMessage(key)));
   ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 3; }));
   EXPECT_NE(peer.LastText().find("destroyed"), std::string::npos);
+  // Nor does it reach an Ebb of another type.
+  peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,
+                                   .ebb = kGlobalIdMapId,
+                                   .protocol = ProtocolId(Slow::kProtocol),
+                                   .request = 10,
+                                   .method = 1},
+                                  EncodeMessage(key)));
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 4; }));
+  EXPECT_NE(peer.LastText().find("another type"), std::string::npos);
   messenger->ForgetNode(28, "the test is over");
 }
 
@@ -215,7 +243,8 @@ TEST(MessengerTest, OnlyItsHomeEndsAnEbb) {
   peer.SendHello(29, runtime::Boot().secret);
   messenger->WaitForNode(29).Get();
   constexpr EbbId kTheirs = 29u << 16 | 7;
-  local_id_map->Insert(kTheirs, std::make_shared<int>(1));
+  local_id_map->Insert(kTheirs, LocalIdMap::TypeOf<int>(),
+                       std::make_shared<int>(1));
   uint32_t request = 1;
   for (EbbId id : {ebb.Id(), kTheirs}) {
     peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,

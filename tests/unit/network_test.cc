@@ -260,6 +260,20 @@ TEST(Udp, ADatagramArrivesWholeWithItsSender) {
   EXPECT_EQ(a.letters[0].text, "back");
 }
 
+TEST(Udp, ADatagramMayBeInManyPieces) {
+  Mailbox a;
+  Mailbox b;
+  std::string text;
+  std::unique_ptr<IOBuf> pieces;
+  for (int i = 0; i < 100; ++i) {
+    text += std::to_string(i);
+    pieces = JoinChains(std::move(pieces), IOBuf::Copy(std::to_string(i)));
+  }
+  a.socket->SendTo(b.Address(), std::move(pieces));
+  ASSERT_TRUE(Await([&] { return b.letters.size() == 1; }));
+  EXPECT_EQ(b.letters[0].text, text);
+}
+
 TEST(Udp, DatagramsOfEverySize) {
   Mailbox a;
   Mailbox b;

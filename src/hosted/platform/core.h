@@ -5,6 +5,10 @@
 
 namespace ebbrt::platform {
 
+/// Whether there are threads that are no cores: whoever links the library may
+/// have some.
+inline constexpr bool kHasThreadsBesideCores = true;
+
 namespace detail {
 inline thread_local CoreId current_core = kNoCore;
 }

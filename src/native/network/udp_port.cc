@@ -38,7 +38,9 @@ void UdpPort::Close() {
 void UdpPort::OnReceived(void* self, udp_pcb*, pbuf* data,
                          const ip_addr_t* from, u16_t port) {
   auto* to = static_cast<UdpPort*>(self);
-  if (to->waiting_.Size() >= kQueueLimit) {
+  const size_t size = data->tot_len;
+  if (to->waiting_.Size() >= kQueueLimit ||
+      to->waiting_bytes_ + size > kQueueBytes) {
     pbuf_free(data);
     return;
   }
@@ -54,6 +56,7 @@ void UdpPort::OnReceived(void* self, udp_pcb*, pbuf* data,
   } catch (const std::bad_alloc&) {
     return;
   }
+  to->waiting_bytes_ += size;
   to->stack_.Ready(*to);
 }
 
@@ -63,6 +66,7 @@ void UdpPort::Deliver() {
   try {
     while (!waiting_.Empty()) {
       Datagram datagram = waiting_.Pop();
+      if (datagram.data) waiting_bytes_ -= datagram.data->ChainLength();
       receive_(datagram.from, std::move(datagram.data));
     }
   } catch (...) {

@@ -17,8 +17,9 @@ namespace ebbrt::network {
 /// the device's own buffer, what is sent leaves from where it lies.
 class UdpPort final : public Deliverable {
  public:
-  /// Datagrams that wait for a handler that blocks; more are lost.
+  /// What waits for a handler that blocks; more is lost. Datagrams, and bytes.
   static constexpr size_t kQueueLimit = 512;
+  static constexpr size_t kQueueBytes = 1 << 20;
 
   /// Throws std::system_error (address_in_use), std::bad_alloc.
   UdpPort(Stack& stack, uint16_t port, NetworkManager::DatagramHandler receive);
@@ -46,6 +47,7 @@ class UdpPort final : public Deliverable {
   uint16_t port_ = 0;
   NetworkManager::DatagramHandler receive_;
   RingQueue<Datagram> waiting_;
+  size_t waiting_bytes_ = 0;
   bool delivering_ = false;
 };
 

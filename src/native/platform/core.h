@@ -8,6 +8,9 @@
 
 namespace ebbrt::platform {
 
+/// Whether there are threads that are no cores.
+inline constexpr bool kHasThreadsBesideCores = false;
+
 namespace detail {
 extern EBBRT_PERCORE CoreId current_core;
 extern size_t core_count;

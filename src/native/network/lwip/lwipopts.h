@@ -43,7 +43,7 @@
    (the table's index is a signed byte). */
 #define ARP_TABLE_SIZE 127
 #define ARP_QUEUEING 1
-#define ARP_QUEUE_LEN 16
+#define ARP_QUEUE_LEN 48 /* a datagram of 64 KiB in fragments */
 #define ETHARP_TABLE_MATCH_NETIF 0
 
 /* Room in front of every outgoing frame for the header that a virtio device
@@ -84,6 +84,5 @@
 /* Not predictable by others, RFC 6528. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) \
   ebbrt_tcp_initial_sequence(local_ip, local_port, remote_ip, remote_port)
-#define LWIP_HOOK_IP4_INPUT(packet, arrival) \
-  ebbrt_drop_martian(packet, arrival)
+#define LWIP_HOOK_IP4_INPUT(packet, arrival) ebbrt_drop_martian(packet, arrival)
 #define LWIP_HOOK_FILENAME "lwip_hooks.h"
