@@ -1,7 +1,6 @@
 #include "common/ebb_end.h"
 
 #include <atomic>
-#include <exception>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -67,13 +66,7 @@ Future<> InAnEvent(CoreId core, MoveFunction<void()> function) {
   auto future = done.GetFuture();
   EventManager::SpawnRemote(
       [function = std::move(function), done = std::move(done)]() mutable {
-        try {
-          function();
-        } catch (...) {
-          done.SetException(std::current_exception());
-          return;
-        }
-        done.SetValue();
+        Fulfil(std::move(done), function);
       },
       core);
   return future;

@@ -1,6 +1,5 @@
 #include "common/home_ebb.h"
 
-#include <exception>
 #include <stdexcept>
 #include <utility>
 
@@ -29,11 +28,7 @@ Future<RawMessage> HomeEbbBase::Send(EbbId id, const Protocol& protocol,
        call =
            IncomingCall{home, id, method, RawMessage::FromBuilder(parameters)},
        results = std::move(results)]() mutable {
-        try {
-          serve(std::move(call)).Forward(std::move(results));
-        } catch (...) {
-          results.SetException(std::current_exception());
-        }
+        Fulfil(std::move(results), serve, std::move(call));
       });
   return WithDeadline(std::move(future), deadline)
       .Then([](std::unique_ptr<IOBuf> bytes) {

@@ -220,6 +220,27 @@ TEST(EbbEnd, PerCoreRepresentativesEndOnTheirCores) {
   EXPECT_EQ(kept->core, platform::CurrentCore());
 }
 
+struct SlowPlaced : PerCoreEbb<SlowPlaced, Places> {
+  explicit SlowPlaced(Places&) { SleepFor(10ms).Get(); }
+  int Use() { return 1; }
+};
+
+TEST(EbbEnd, ARepresentativeThatIsMadeMeanwhileIsRefused) {
+  auto ebb = SlowPlaced::Create();
+  Promise<int> used;
+  event_manager->SpawnLocal([&, ebb] {
+    try {
+      used.SetValue(ebb->Use());
+    } catch (...) {
+      used.SetException(std::current_exception());
+    }
+  });
+  SleepFor(0ms).Get();  // its constructor blocks now
+  SlowPlaced::Destroy(ebb).Get();
+  EXPECT_THROW(used.GetFuture().Get(), EbbDestroyed);
+  EXPECT_EQ(platform::LocalRep(ebb.Id()), nullptr);
+}
+
 TEST(EbbEnd, WhatHasEndedDoesNotComeBack) {
   auto shared = Mortal::Create(std::make_shared<int>(0));
   Mortal::Destroy(shared).Get();

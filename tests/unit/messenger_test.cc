@@ -59,6 +59,17 @@ class TestPeer : public TcpConnection::Handler {
         MakeFrame({.kind = FrameKind::kHello}, IOBuf::Copy(payload)));
   }
 
+  void SendCall(EbbId ebb, std::string_view protocol, uint32_t request,
+                uint16_t method = 0,
+                std::unique_ptr<IOBuf> parameters = nullptr) {
+    connection->Send(MakeFrame({.kind = FrameKind::kCall,
+                                .ebb = ebb,
+                                .protocol = ProtocolId(protocol),
+                                .request = request,
+                                .method = method},
+                               std::move(parameters)));
+  }
+
   std::string LastText() const {
     return frames.empty() || frames.back().payload == nullptr
                ? ""
@@ -217,21 +228,11 @@ TEST(MessengerTest, TheEndOfAnEbbIsToldToEveryNode) {
   // A late call doesn't bring it back.
   capnp::MallocMessageBuilder key;
   key.initRoot<IdMapKey>();
-  peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,
-                                   .ebb = id,
-                                   .protocol = ProtocolId(Slow::kProtocol),
-                                   .request = 9,
-                                   .method = 1},
-                                  EncodeMessage(key)));
+  peer.SendCall(id, Slow::kProtocol, 9, 1, EncodeMessage(key));
   ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 3; }));
   EXPECT_NE(peer.LastText().find("destroyed"), std::string::npos);
   // Nor does it reach an Ebb of another type.
-  peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,
-                                   .ebb = kGlobalIdMapId,
-                                   .protocol = ProtocolId(Slow::kProtocol),
-                                   .request = 10,
-                                   .method = 1},
-                                  EncodeMessage(key)));
+  peer.SendCall(kGlobalIdMapId, Slow::kProtocol, 10, 1, EncodeMessage(key));
   ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 4; }));
   EXPECT_NE(peer.LastText().find("another type"), std::string::npos);
   messenger->ForgetNode(28, "the test is over");
@@ -247,11 +248,7 @@ TEST(MessengerTest, OnlyItsHomeEndsAnEbb) {
                        std::make_shared<int>(1));
   uint32_t request = 1;
   for (EbbId id : {ebb.Id(), kTheirs}) {
-    peer.connection->Send(MakeFrame({.kind = FrameKind::kCall,
-                                     .ebb = id,
-                                     .protocol = ProtocolId("ebbrt.EbbEnd"),
-                                     .request = request++},
-                                    nullptr));
+    peer.SendCall(id, "ebbrt.EbbEnd", request++);
   }
   ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 3; }));
   for (const Frame& frame : peer.frames) {
