@@ -138,8 +138,9 @@ std::string BootArguments::ToCommandLine() const {
   if (quiet) line += " ebbrt.quiet";
   if (boot_chart) line += " ebbrt.bootchart";
   if (!arguments.empty()) line += " --";
-  for (const auto& argument : arguments)
+  for (const auto& argument : arguments) {
     line += Concat({" ", EncodeArgument(argument)});
+  }
   return line;
 }
 
