@@ -11,6 +11,12 @@ namespace ebbrt {
 
 CoreBlock first_core_block;
 
+extern "C" {
+// How vectors.S saves vector registers: bytes of the area; whether with XSAVE.
+constinit uint64_t vector_state_size = 512;  // FXSAVE's
+constinit bool vector_state_extended = false;
+}
+
 namespace {
 
 // Segment descriptors (SDM §3.4.5); only these bits mean anything in long mode.
@@ -48,6 +54,8 @@ void CoreBlockInit(CoreBlock& block, CoreId id, uint32_t apic_id) {
            TopOf(block.fault_stack, sizeof(block.fault_stack)));
   SetStack(task, InterruptStack::kDisasters,
            TopOf(block.disaster_stack, sizeof(block.disaster_stack)));
+  SetStack(task, InterruptStack::kNmi,
+           TopOf(block.nmi_stack, sizeof(block.nmi_stack)));
 
   auto base = reinterpret_cast<uint64_t>(&task);
   uint64_t limit = sizeof(TaskState) - 1;
@@ -110,6 +118,8 @@ void EnableVectorState() {
   uint64_t state = kX87AndSseAndAvx;
   if ((supported & kAvx512) == kAvx512) state |= kAvx512;
   cpu::WriteXcr0(state);
+  vector_state_size = cpu::Cpuid(cpu::kLeafExtendedState).ebx;
+  vector_state_extended = true;
 }
 
 }  // namespace ebbrt

@@ -26,7 +26,8 @@ static_assert(sizeof(TaskState) == 104);
 enum class InterruptStack : uint8_t {
   kInterrupts = 1,  // device, timer and inter-processor interrupts
   kFaults = 2,      // what code may cause: page faults and such
-  kDisasters = 3,   // double fault, NMI, machine check
+  kDisasters = 3,   // double fault, machine check
+  kNmi = 4,         // may come while any other of them is in use
 };
 
 struct alignas(64) CoreBlock {
@@ -42,6 +43,7 @@ struct alignas(64) CoreBlock {
   alignas(16) std::byte interrupt_stack[kInterruptStackSize];
   alignas(16) std::byte fault_stack[kFaultStackSize];
   alignas(16) std::byte disaster_stack[kFaultStackSize];
+  alignas(16) std::byte nmi_stack[kFaultStackSize];
 };
 
 /// Core 0's block, usable before there is any memory to allocate.
@@ -60,7 +62,8 @@ void* MakeThreadLocalBlock();
 /// Makes the calling core use `thread_pointer` for its thread_locals.
 void LoadThreadPointer(void* thread_pointer);
 
-/// Turns on the vector state this processor has beyond SSE, on the calling core.
+/// Turns on the vector state this processor has beyond SSE, on the calling core,
+/// and lets page faults save it (vectors.S).
 void EnableVectorState();
 
 }  // namespace ebbrt

@@ -1,11 +1,9 @@
-// What happens on a processor exception: a report, and the end of the node.
+#include "native/fault.h"
 
 #include <array>
 
 #include "native/backtrace.h"
 #include "native/console_line.h"
-#include "native/cpu.h"
-#include "native/idt.h"
 #include "native/image.h"
 #include "native/paging.h"
 #include "native/percore.h"
@@ -17,8 +15,6 @@
 
 namespace ebbrt {
 namespace {
-
-constexpr unsigned kPageFault = 14;
 
 constexpr std::array<const char*, kFirstInterruptVector> kNames = {
     "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow",
@@ -33,10 +29,6 @@ constexpr std::array<const char*, kFirstInterruptVector> kNames = {
 // How deep this core is in reporting: a second trouble meanwhile is told in one
 // line, a third not at all.
 EBBRT_PERCORE int reports = 0;
-
-/// The page fault error code (SDM §4.7).
-constexpr uint64_t kErrorWrite = 1 << 1;
-constexpr uint64_t kErrorFetch = 1 << 4;
 
 void PrintRegisters(const ExceptionFrame& f) {
   auto line = [](const char* a, uint64_t va, const char* b, uint64_t vb,
@@ -59,7 +51,7 @@ const char* Explain(uint64_t address, uint64_t error) {
       address >= image::Address(image_begin)) {
     return ", in the image's code";
   }
-  if ((error & kErrorFetch) != 0) return ", which is not code";
+  if ((error & kPageFaultFetch) != 0) return ", which is not code";
   if (address >= image::Address(rodata_begin) &&
       address < image::Address(data_begin)) {
     return ", in the image's constants";
@@ -67,17 +59,17 @@ const char* Explain(uint64_t address, uint64_t error) {
   return "";
 }
 
-void PrintFault(const ExceptionFrame& frame) {
+void PrintFault(const ExceptionFrame& frame, const char* why) {
   ConsoleLine line;
   line.Text("ebbrt: fault: ").Text(kNames[frame.vector]).Text(" on core ")
       .Decimal(platform::CurrentCore());
   if (frame.vector != kPageFault) return;
-  uint64_t address = cpu::ReadCr2();
-  line.Text((frame.error & kErrorFetch) != 0   ? " executing "
-            : (frame.error & kErrorWrite) != 0 ? " writing "
+  uint64_t address = frame.fault_address;
+  line.Text((frame.error & kPageFaultFetch) != 0   ? " executing "
+            : (frame.error & kPageFaultWrite) != 0 ? " writing "
                                                : " reading ")
       .Hex(address)
-      .Text(Explain(address, frame.error));
+      .Text(why != nullptr ? why : Explain(address, frame.error));
 }
 
 /// After a jump to what is no code, the frame of the jumper is found where a
@@ -99,15 +91,22 @@ bool BeginReport() {
 
 }  // namespace
 
-/// Called by vectors.S on the exception's own stack.
-extern "C" [[noreturn]] void EbbrtException(ExceptionFrame* frame) {
+void ReportFault(ExceptionFrame& frame, const char* why) {
   if (BeginReport()) {
-    PrintFault(*frame);
-    PrintRegisters(*frame);
-    LeaveWildJump(*frame);
-    PrintBacktrace(frame->rip);
+    PrintFault(frame, why);
+    PrintRegisters(frame);
+    LeaveWildJump(frame);
+    PrintBacktrace(frame.rip);
   }
   platform::Exit(kPanicExitCode);
+}
+
+PageFaultResolver page_fault_resolver = nullptr;
+
+/// Called by vectors.S on the interrupted code's stack, the frame there too.
+extern "C" void EbbrtPageFault(ExceptionFrame* frame) {
+  const char* why = page_fault_resolver(frame->fault_address, frame->error);
+  if (why != nullptr) ReportFault(*frame, why);
 }
 
 namespace platform {

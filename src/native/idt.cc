@@ -14,7 +14,6 @@ namespace {
 
 constexpr size_t kStubSize = 16;  // vectors.S
 constexpr unsigned kVectors = 256;
-constexpr unsigned kNmi = 2;
 constexpr unsigned kDoubleFault = 8;
 constexpr unsigned kMachineCheck = 18;
 
@@ -37,7 +36,8 @@ alignas(64) std::array<Gate, kVectors> table;
 
 InterruptStack StackFor(unsigned vector) {
   if (vector >= kFirstInterruptVector) return InterruptStack::kInterrupts;
-  if (vector == kNmi || vector == kDoubleFault || vector == kMachineCheck) {
+  if (vector == kNmi) return InterruptStack::kNmi;
+  if (vector == kDoubleFault || vector == kMachineCheck) {
     return InterruptStack::kDisasters;
   }
   return InterruptStack::kFaults;

@@ -29,6 +29,7 @@ constexpr uint32_t kSoftwareEnable = 1 << 8;
 constexpr uint32_t kMasked = 1 << 16;
 constexpr uint32_t kTimerDeadlineMode = 2 << 17;
 constexpr uint32_t kDivideBy1 = 0xB;
+constexpr uint32_t kCommandNmi = 4 << 8;
 constexpr uint32_t kCommandInit = 5 << 8;
 constexpr uint32_t kCommandStartup = 6 << 8;
 constexpr uint32_t kCommandPending = 1 << 12;  // xAPIC
@@ -97,6 +98,10 @@ void LocalApicEndOfInterrupt() { Write(kEndOfInterrupt, 0); }
 
 void LocalApicSendInterrupt(uint32_t apic_id, uint8_t vector) {
   SendCommand(apic_id, kCommandAssert | vector);
+}
+
+void LocalApicSendNmi(uint32_t apic_id) {
+  SendCommand(apic_id, kCommandNmi | kCommandAssert);
 }
 
 void LocalApicSendInit(uint32_t apic_id) {

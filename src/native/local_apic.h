@@ -22,6 +22,8 @@ void LocalApicEndOfInterrupt();
 
 /// Sends `vector` to the core with `apic_id`.
 void LocalApicSendInterrupt(uint32_t apic_id, uint8_t vector);
+/// Sends a non-maskable interrupt, which comes at once.
+void LocalApicSendNmi(uint32_t apic_id);
 /// Puts the core into the wait for a start-up (SDM §8.4.4.1).
 void LocalApicSendInit(uint32_t apic_id);
 /// Starts it in real mode at physical address `page`, below 1 MiB.

@@ -28,9 +28,16 @@ class PageTableEntry {
   static constexpr uint64_t kDirty = 1 << 6;
   static constexpr uint64_t kLarge = 1 << 7;  // levels 2 and 3
   static constexpr uint64_t kNoExecute = uint64_t{1} << 63;
+  /// The bits that the processor leaves to software, as region_table.cc uses
+  /// them. kMemory: the entry has a page, present or not.
+  static constexpr uint64_t kMemory = 1 << 9;
+  static constexpr uint64_t kDemand = 1 << 10;
+  static constexpr uint64_t kFresh = 1 << 11;
+  static constexpr unsigned kAccessShift = 52;
   static constexpr uint64_t kAddressMask = 0x000FFFFFFFFFF000;
 
   constexpr PageTableEntry() = default;
+  constexpr explicit PageTableEntry(uint64_t bits) : bits_(bits) {}
   /// Maps a page; `rights` are the bits above but for kPresent and kLarge.
   static PageTableEntry Page(uint64_t physical, unsigned level,
                              uint64_t rights) {
@@ -47,9 +54,9 @@ class PageTableEntry {
   bool Large() const { return (bits_ & kLarge) != 0; }
   uint64_t Physical() const { return bits_ & kAddressMask; }
   PageTable* Table() const { return reinterpret_cast<PageTable*>(Physical()); }
+  uint64_t Bits() const { return bits_; }
 
  private:
-  constexpr explicit PageTableEntry(uint64_t bits) : bits_(bits) {}
   uint64_t bits_ = 0;
 };
 static_assert(sizeof(PageTableEntry) == 8);

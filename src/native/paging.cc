@@ -12,6 +12,7 @@
 #include "native/local_table.h"
 #include "native/page_table.h"
 #include "native/percore.h"
+#include "native/platform_info.h"
 #include "platform/local_table.h"
 
 namespace ebbrt {
@@ -24,16 +25,15 @@ constexpr uint64_t kVideoMemory = 0xA0000;  // and adapters' and system firmware
 constexpr uint64_t kLowMemoryEnd = 0x100000;
 
 PageTable* core0_table;
-SpinLock lock;  // guards the tables of the shared regions and device_next
+FixedList<PageTable*, kMaxCores> top_tables;  // of all cores
+SpinLock lock;  // guards the stack and the device region's tables, device_next
 uint64_t device_next = kDeviceRegion;
 
 // This core's copy of the per-core variables.
 EBBRT_PERCORE uint64_t percore_physical = 0;
 
 uint64_t Rights(Access access, Caching caching) {
-  uint64_t rights = 0;
-  if (access == Access::kReadWrite) rights |= Entry::kWritable;
-  if (access != Access::kReadExecute) rights |= Entry::kNoExecute;
+  uint64_t rights = RightsFor(access);
   if (caching == Caching::kUncached) {
     rights |= Entry::kCacheDisable | Entry::kWriteThrough;
   }
@@ -163,8 +163,20 @@ uint64_t MapPhysical(uint64_t physical, size_t size, Access access,
 
 }  // namespace
 
+uint64_t RightsFor(Access access) {
+  uint64_t rights = 0;
+  if (access == Access::kReadWrite || access == Access::kReadWriteExecute) {
+    rights |= Entry::kWritable;
+  }
+  if (access != Access::kReadExecute && access != Access::kReadWriteExecute) {
+    rights |= Entry::kNoExecute;
+  }
+  return rights;
+}
+
 void PagingInit(std::span<const MemoryRange> memory) {
   core0_table = CheckedTable(NewTable());
+  top_tables.Add(core0_table);
   unsigned largest_level = LargestLevel();
   uint64_t mapped = MapImage();
   for (const MemoryRange& range : memory) {
@@ -196,6 +208,7 @@ uint64_t MakeCorePageTables(CoreId core) {
 
   PageTable* table = CheckedTable(AllocatePages(1));
   std::memcpy(table, core0_table, kPageSize);
+  top_tables.Add(table);
   MapPercore(*table, physical);
   table->Entry(platform::kLocalTable, kTopLevel) =
       Entry::Table(CheckedTable(MakeLocalTable()));
@@ -207,6 +220,21 @@ bool MapShared(uint64_t virtual_address, uint64_t physical, uint64_t size,
   std::lock_guard guard(lock);
   return Map(*core0_table, kTopLevel,
              {virtual_address, physical, size, Rights(access, caching), 2});
+}
+
+PageTable* SharedTable(uint64_t address) {
+  Entry& entry = core0_table->Entry(address, kTopLevel);
+  if (entry.Present()) return entry.Table();
+  std::lock_guard guard(lock);
+  if (!entry.Present()) {
+    PageTable* table = NewTable();
+    if (table == nullptr) return nullptr;
+    // Nothing is cached of an entry that wasn't present (SDM §4.10.2.3).
+    for (PageTable* top : top_tables) {
+      top->Entry(address, kTopLevel) = Entry::Table(table);
+    }
+  }
+  return entry.Table();
 }
 
 void* MapDevice(uint64_t physical, size_t size) {
@@ -226,7 +254,7 @@ uint64_t PhysicalAddress(const void* address) {
     if (percore_physical == 0) return virtual_address;
     return percore_physical + (virtual_address - image::Address(percore_begin));
   }
-  if (virtual_address < kStackRegion) return virtual_address;
+  if (virtual_address < kVirtualRegions) return virtual_address;
   PageTable* table = reinterpret_cast<PageTable*>(cpu::ReadCr3());
   for (unsigned level = kTopLevel;; --level) {
     Entry entry = table->Entry(virtual_address, level);

@@ -14,14 +14,26 @@
 
 namespace ebbrt {
 
+class PageTable;
+
+/// Regions that the application manages (virtual_region.h): 64 TiB of room.
+inline constexpr uint64_t kVirtualRegions = 0x400000000000;
+inline constexpr uint64_t kVirtualRegionsSize = uint64_t{1} << 46;
 /// Guarded stacks are laid out from here, one top-level entry (512 GiB) of room.
 inline constexpr uint64_t kStackRegion = 0xFFFF800000000000;
 /// Devices' and firmware's memory is mapped from here, with as much room.
 inline constexpr uint64_t kDeviceRegion = 0xFFFF808000000000;
 inline constexpr uint64_t kRegionSize = uint64_t{1} << 39;
 
-enum class Access { kRead, kReadWrite, kReadExecute };
+inline bool InVirtualRegions(uint64_t address) {
+  return address - kVirtualRegions < kVirtualRegionsSize;
+}
+
+enum class Access : uint8_t { kNone, kRead, kReadWrite, kReadExecute, kReadWriteExecute };
 enum class Caching { kWriteBack, kUncached };
+
+/// The bits of a page table entry that give `access`, but for kPresent.
+uint64_t RightsFor(Access access);
 
 /// Builds core 0's tables and switches to them: page zero unmapped, the image
 /// with the rights its segments ask for, `memory` identity mapped as
@@ -40,6 +52,12 @@ uint64_t MakeCorePageTables(CoreId core);
 /// for tables; a part may then be mapped. Any core.
 [[nodiscard]] bool MapShared(uint64_t virtual_address, uint64_t physical,
                              uint64_t size, Access access, Caching caching);
+
+/// The level-3 table that every core has for the 512 GiB that hold `address`,
+/// made if there is none yet; null when there is no memory for it. Where tables
+/// of the image, the identity mapping or the per-core parts are, it's not for
+/// the caller to change them. Any core.
+PageTable* SharedTable(uint64_t address);
 
 /// Makes device memory accessible, uncached, and not only to this core, for the
 /// life of the node. Any alignment. Throws std::bad_alloc. Any core.

@@ -16,6 +16,7 @@
 #include "native/paging.h"
 #include "native/platform_info.h"
 #include "native/time_source.h"
+#include "native/tlb.h"
 #include "platform/core.h"
 #include "platform/stack.h"
 
@@ -153,6 +154,7 @@ extern "C" [[noreturn]] void EbbrtSecondary() {
   platform::detail::current_core = block.id;
   LoadSegments(block);
   LoadIdt();
+  JoinTlbFlushes();
   LoadThreadPointer(block.thread_pointer);
   EnableVectorState();
   LocalApicEnable();

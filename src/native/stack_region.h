@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "native/image.h"
 #include "native/page_info.h"
 #include "native/paging.h"
 #include "platform/stack.h"
@@ -18,8 +19,14 @@ inline constexpr uint64_t kGuardSize = kPageSize;
 inline constexpr uint64_t kStackSlot = 128 * 1024;
 static_assert(kContextSize + kGuardSize + platform::kStackSize <= kStackSlot);
 
-/// Whether `address` lies in the unmapped page below a stack.
-bool IsStackGuard(uint64_t address);
+/// Whether `address` lies in the unmapped page below a stack. Inline, since
+/// exceptions use it (exception.cc).
+inline bool IsStackGuard(uint64_t address) {
+  if (address - kStackRegion < kRegionSize) {
+    return (address - kStackRegion) % kStackSlot - kContextSize < kGuardSize;
+  }
+  return address - image::Address(boot_stack_guard) < kPageSize;
+}
 
 /// Makes a Context in the page of a new stack (context.cc).
 void InitContext(void* page);

@@ -33,8 +33,17 @@ exception_stubs:
 
 // Entered with the vector, the error code and the interrupted %rip, %cs,
 // %rflags, %rsp, %ss on an exception stack whose top is 16-byte aligned. Calls
-// EbbrtException(ExceptionFrame*), which does not return: every exception ends
-// the node. The unwinder passes through here to the interrupted frame.
+// EbbrtException(ExceptionFrame*), which ends the node or gives the place where
+// the frame is to be: where it is, when all is done; for a page fault that may be
+// resolved, a place on the interrupted stack, since the handler may fault and
+// block in turn. The frame is moved there and EbbrtPageFault(ExceptionFrame*)
+// called, which ends the node or has resolved the fault. Both find the direction
+// flag clear. EbbrtException leaves the vector registers alone; for
+// EbbrtPageFault they are saved. The unwinder passes through to the interrupted
+// frame.
+#define FRAME_SIZE 192
+#define FRAME_WORDS (FRAME_SIZE / 8)
+
   .balign 16
   .type exception_common, @function
 exception_common:
@@ -47,6 +56,11 @@ exception_common:
   pushq \register
   .cfi_adjust_cfa_offset 8
   .cfi_rel_offset \register, 0
+.endm
+.macro RESTORE register
+  popq \register
+  .cfi_adjust_cfa_offset -8
+  .cfi_restore \register
 .endm
   SAVE %rax
   SAVE %rbx
@@ -63,10 +77,71 @@ exception_common:
   SAVE %r13
   SAVE %r14
   SAVE %r15
+  movq %cr2, %rax
+  pushq %rax
+  pushq %rax
+  .cfi_adjust_cfa_offset 16
   cld
   movq %rsp, %rdi
   call EbbrtException
-  ud2
+  cmpq %rsp, %rax
+  je 2f
+
+  movq %rsp, %rsi
+  movq %rax, %rdi
+  movl $FRAME_WORDS, %ecx
+  rep movsq
+  movq %rax, %rsp
+  movq %rsp, %rbx
+  .cfi_def_cfa_register %rbx
+  subq vector_state_size(%rip), %rsp
+  andq $-64, %rsp
+  movq %rbx, %rdi
+  cmpb $0, vector_state_extended(%rip)
+  je 1f
+  // The header that XRSTOR checks, of which XSAVE writes one word (SDM volume 1,
+  // section 13.4.2).
+  .set word, 512
+  .rept 8
+  movq $0, word(%rsp)
+  .set word, word + 8
+  .endr
+  movl $-1, %eax
+  movl $-1, %edx
+  xsave64 (%rsp)
+  call EbbrtPageFault
+  movl $-1, %eax
+  movl $-1, %edx
+  xrstor64 (%rsp)
+  movq %rbx, %rsp
+  jmp 2f
+1:
+  fxsave64 (%rsp)
+  call EbbrtPageFault
+  fxrstor64 (%rsp)
+  movq %rbx, %rsp
+2:
+  .cfi_def_cfa %rsp, FRAME_SIZE
+  addq $16, %rsp
+  .cfi_adjust_cfa_offset -16
+  RESTORE %r15
+  RESTORE %r14
+  RESTORE %r13
+  RESTORE %r12
+  RESTORE %r11
+  RESTORE %r10
+  RESTORE %r9
+  RESTORE %r8
+  RESTORE %rbp
+  RESTORE %rdi
+  RESTORE %rsi
+  RESTORE %rdx
+  RESTORE %rcx
+  RESTORE %rbx
+  RESTORE %rax
+  addq $16, %rsp
+  .cfi_adjust_cfa_offset -16
+  iretq
   .cfi_endproc
   .size exception_common, . - exception_common
 

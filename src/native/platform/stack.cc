@@ -4,7 +4,6 @@
 #include <new>
 
 #include "common/spin_lock.h"
-#include "native/image.h"
 #include "native/paging.h"
 #include "native/percore.h"
 #include "native/stack_region.h"
@@ -58,13 +57,6 @@ void* MapNewStack() {
 }
 
 }  // namespace
-
-bool IsStackGuard(uint64_t address) {
-  if (address - kStackRegion < kRegionSize) {
-    return (address - kStackRegion) % kStackSlot - kContextSize < kGuardSize;
-  }
-  return address - image::Address(boot_stack_guard) < kPageSize;
-}
 
 namespace platform {
 

@@ -12,6 +12,7 @@
 #include "common/check.h"
 #include "common/event_manager.h"
 #include "common/runtime.h"
+#include "native/virtual_memory.h"
 #include "platform/core.h"
 #include "platform/log.h"
 
@@ -86,6 +87,62 @@ void FaultOnLastCore() {
   ebbrt::event_manager->SaveContext(never);
 }
 
+void WriteToReserved() {
+  Write(reinterpret_cast<uintptr_t>(ebbrt::virtual_memory->Reserve(1 << 20)));
+}
+
+void WriteToReadOnlyRegion() {
+  void* region = ebbrt::virtual_memory->Reserve(1 << 20);
+  ebbrt::virtual_memory->Commit(region, 1 << 20, ebbrt::Access::kRead);
+  Write(reinterpret_cast<uintptr_t>(region));
+}
+
+void ExecuteWritableRegion() {
+  void* region = ebbrt::virtual_memory->Reserve(4096);
+  ebbrt::virtual_memory->Commit(region, 4096, ebbrt::Access::kReadWrite);
+  *static_cast<unsigned char*>(region) = 0xC3;
+  Execute(region);
+}
+
+void ReadFromReleased() {
+  void* region = ebbrt::virtual_memory->Reserve(1 << 20);
+  ebbrt::virtual_memory->Commit(region, 1 << 20, ebbrt::Access::kReadWrite);
+  Write(reinterpret_cast<uintptr_t>(region));
+  ebbrt::virtual_memory->Release(region, 1 << 20);
+  Read(reinterpret_cast<uintptr_t>(region));
+}
+
+void ThrowFromPageFault() {
+  void* region = ebbrt::virtual_memory->Reserve(
+      4096, 4096, [](const ebbrt::PageFault&) -> bool {
+        throw std::runtime_error("no page");
+      });
+  Read(reinterpret_cast<uintptr_t>(region));
+}
+
+void ExhaustDemand() {
+  constexpr size_t kSize = size_t{1} << 40;
+  void* region = ebbrt::virtual_memory->Reserve(kSize);
+  ebbrt::virtual_memory->CommitOnDemand(region, kSize,
+                                        ebbrt::Access::kReadWrite);
+  for (size_t at = 0; at < kSize; at += 4096) {
+    Write(reinterpret_cast<uintptr_t>(region) + at);
+  }
+}
+
+/// The handler needs stack, of which there's hardly any left: it's told apart
+/// from a fault of the region.
+void FaultAtTheStackEnd() {
+  static void* region = ebbrt::virtual_memory->Reserve(
+      4096, 4096, [](const ebbrt::PageFault&) { return true; });
+  auto stack = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  uintptr_t guard_end = (stack & ~(uintptr_t{128} * 1024 - 1)) + 2 * 4096;
+  asm volatile("mov %0, %%rsp; mov (%1), %%rax"
+               :
+               : "r"(guard_end + 256), "r"(region)
+               : "memory");
+}
+
 void FreeTwice() {
   void* volatile block = std::malloc(100'000);  // not to be optimised away
   std::free(block);
@@ -109,6 +166,13 @@ const std::map<std::string, std::function<void()>> kCases = {
     {"lose-stack", LoseStack},
     {"push-to-nowhere", PushToNowhere},
     {"last-core", FaultOnLastCore},
+    {"region-empty", WriteToReserved},
+    {"region-read-only", WriteToReadOnlyRegion},
+    {"region-not-code", ExecuteWritableRegion},
+    {"region-released", ReadFromReleased},
+    {"region-handler-throws", ThrowFromPageFault},
+    {"region-exhausted", ExhaustDemand},
+    {"region-no-stack", FaultAtTheStackEnd},
     {"free-twice", FreeTwice},
     {"exit-0", [] { ebbrt::runtime::Exit(0); }},
     {"exit-3", [] { ebbrt::runtime::Exit(3); }},

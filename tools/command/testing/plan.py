@@ -12,6 +12,9 @@ from .steps import Options, Outcome, Step
 
 KINDS = ("unit", "native", "system", "headers", "asan", "tsan", "fuzz")
 
+# How many cores the unit tests are given, one run after the other.
+CORES = (1, 2, 4)
+
 # A report of a sanitizer ends the program, so that the test fails.
 _ASAN = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=0:abort_on_error=0",
@@ -25,10 +28,8 @@ def steps(only: Sequence[str] = ()) -> list[Step]:
     trees = builds.TREES
     timeout = programs.SANITIZED_TIMEOUT
     every = [
-        programs.hosted("unit", trees["hosted"], 1),
-        programs.hosted("unit", trees["hosted"], 4),
-        programs.native(1),
-        programs.native(4),
+        *(programs.hosted("unit", trees["hosted"], cores) for cores in CORES),
+        *(programs.native(cores) for cores in CORES),
         *system.steps(),
         headers.step(trees["hosted"]),
         headers.step(trees["native"]),
