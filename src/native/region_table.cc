@@ -242,15 +242,18 @@ class SetAccess final : public Change {
 
 class Remove final : public Change {
  public:
-  explicit Remove(Retired& retired) : retired_(retired) {}
+  Remove(Afterwards afterwards, Retired& retired)
+      : afterwards_(afterwards), retired_(retired) {}
   Result Apply(Entry& entry, unsigned level) override {
     Entry old = entry;
-    Store(entry, Entry());
+    Store(entry, afterwards_ == Afterwards::kDemand ? DemandEntry(AccessOf(old))
+                                                    : Entry());
     if (HasMemory(old)) Retire(old, level, retired_);
     return Result::kDone;
   }
 
  private:
+  const Afterwards afterwards_;
   Retired& retired_;
 };
 
@@ -330,8 +333,8 @@ bool Protect(Range range, Access access, bool demand, bool& stale) {
   return done;
 }
 
-bool Decommit(Range range, Retired& retired) {
-  Remove remove(retired);
+bool Decommit(Range range, Afterwards afterwards, Retired& retired) {
+  Remove remove(afterwards, retired);
   return VisitAll(range, remove);
 }
 

@@ -60,9 +60,13 @@ class Retired {
 [[nodiscard]] bool Protect(Range range, Access access, bool demand,
                            bool& stale);
 
-/// Makes all pages empty. False as above (only when what is given back is part
-/// of a larger demand range); a part may then be empty.
-[[nodiscard]] bool Decommit(Range range, Retired& retired);
+enum class Afterwards { kEmpty, kDemand };
+
+/// Takes all memory of the range; its pages are then empty, or demand pages
+/// with the rights they had. False as above (only when a larger demand range
+/// has to be split); a part may then be done.
+[[nodiscard]] bool Decommit(Range range, Afterwards afterwards,
+                            Retired& retired);
 
 /// Takes out the tables that hold nothing but `range`, all of whose pages are
 /// empty.

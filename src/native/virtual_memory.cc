@@ -235,12 +235,20 @@ void VirtualMemory::Protect(void* begin, size_t size, Access access) {
   OrThrow(done);
 }
 
-void VirtualMemory::Decommit(void* begin, size_t size) {
-  Use use = UseRange(begin, size);
+void VirtualMemory::TakeMemory(const Use& use,
+                               region_table::Afterwards afterwards) {
   region_table::Retired retired;
-  bool done = region_table::Decommit(use.range, retired);
+  bool done = region_table::Decommit(use.range, afterwards, retired);
   if (!retired.Empty()) FlushTlb(use.range.begin, use.range.size);
   OrThrow(done);
+}
+
+void VirtualMemory::Decommit(void* begin, size_t size) {
+  TakeMemory(UseRange(begin, size), region_table::Afterwards::kEmpty);
+}
+
+void VirtualMemory::Discard(void* begin, size_t size) {
+  TakeMemory(UseRange(begin, size), region_table::Afterwards::kDemand);
 }
 
 void VirtualMemory::Release(void* begin, size_t size) {
@@ -248,10 +256,7 @@ void VirtualMemory::Release(void* begin, size_t size) {
   {
     Use use = UseRange(begin, size);
     use.region.released.reserve(use.region.released.size() + 1);
-    region_table::Retired retired;
-    bool done = region_table::Decommit(use.range, retired);
-    if (!retired.Empty()) FlushTlb(use.range.begin, use.range.size);
-    OrThrow(done);
+    TakeMemory(use, region_table::Afterwards::kEmpty);
     use.region.MarkReleased(use.range);
     if (use.region.Held() == 0) ended = &use.region;
   }

@@ -8,6 +8,7 @@
 //   [empty]
 //              [empty] --CommitOnDemand--> [demand] --first access--> [memory]
 //              [memory], [demand] --Protect--> the same with other rights
+//   [memory] --Discard--> [demand]
 //   Release ends the region, or a part of it.
 //
 // A region may have a page-fault handler. It is called for every access that
@@ -38,6 +39,10 @@
 #include "native/paging.h"
 
 namespace ebbrt {
+
+namespace region_table {
+enum class Afterwards;
+}
 
 /// An access that the state of its page doesn't allow.
 struct PageFault {
@@ -94,6 +99,10 @@ class VirtualMemory : public SharedEbb<VirtualMemory> {
   /// Throws as Protect.
   void Decommit(void* begin, size_t size);
 
+  /// Takes the memory of the range; its pages keep their rights and get memory
+  /// anew, zeroed, when they are next accessed. Throws as Protect.
+  void Discard(void* begin, size_t size);
+
   /// Decommits the range and gives its addresses back; the region ends with the
   /// last part of it. Nothing may use the range meanwhile. Throws as Protect.
   void Release(void* begin, size_t size);
@@ -105,6 +114,7 @@ class VirtualMemory : public SharedEbb<VirtualMemory> {
 
   Region* Find(uint64_t address) const;
   Use UseRange(void* begin, size_t size) const;
+  static void TakeMemory(const Use& use, region_table::Afterwards afterwards);
   void End(Region* region);
   static const char* Resolve(uint64_t address, uint64_t error);
 
