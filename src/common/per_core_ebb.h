@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,14 +24,21 @@
 namespace ebbrt {
 
 /// T is constructible from Root&; both are made on first use, T on the core
-/// that calls, where it also ends. Constructors may block and may throw.
+/// that calls, where it also ends. A Root that isn't default-constructible is
+/// made by Create only. Constructors may block and may throw.
 template <typename T, typename Root>
 class PerCoreEbb : public std::enable_shared_from_this<T> {
  public:
   static T& HandleFault(EbbId id) {
     auto shared = std::static_pointer_cast<Shared>(local_id_map->FindOrMake(
         id, LocalIdMap::TypeOf<T>(),
-        []() -> LocalIdMap::Root { return std::make_shared<Shared>(); }));
+        [id]() -> LocalIdMap::Root {
+          if constexpr (std::is_default_constructible_v<Root>) {
+            return std::make_shared<Shared>();
+          } else {
+            throw EbbDestroyed(id);
+          }
+        }));
     // A core's slot is its own. Two events of the core may come here when T's
     // constructor blocks; the first to finish wins.
     auto& slot = shared->Mine();

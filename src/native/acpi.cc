@@ -56,26 +56,27 @@ enum MadtType : uint8_t {
   kLocalX2Apic = 9,
 };
 
-struct [[gnu::packed]] MadtEntry {
+/// What the tables of entries have at each one's beginning.
+struct [[gnu::packed]] TableEntry {
   uint8_t type;
   uint8_t length;
 };
 struct [[gnu::packed]] LocalApicEntry {
   static constexpr uint32_t kEnabled = 1 << 0;
-  MadtEntry entry;
+  TableEntry entry;
   uint8_t processor;
   uint8_t apic_id;
   uint32_t flags;
 };
 struct [[gnu::packed]] LocalX2ApicEntry {
-  MadtEntry entry;
+  TableEntry entry;
   uint16_t reserved;
   uint32_t apic_id;
   uint32_t flags;
   uint32_t processor;
 };
 struct [[gnu::packed]] IoApicEntry {
-  MadtEntry entry;
+  TableEntry entry;
   uint8_t id;
   uint8_t reserved;
   uint32_t address;
@@ -86,12 +87,58 @@ struct [[gnu::packed]] OverrideEntry {
   static constexpr uint16_t kActiveLow = 3;
   static constexpr uint16_t kTriggerMask = 3 << 2;
   static constexpr uint16_t kLevel = 3 << 2;
-  MadtEntry entry;
+  TableEntry entry;
   uint8_t bus;
   uint8_t irq;
   uint32_t gsi;
   uint16_t flags;
 };
+
+struct [[gnu::packed]] Srat {  // §5.2.16
+  Header header;
+  uint32_t reserved0;
+  uint64_t reserved1;
+};
+static_assert(sizeof(Srat) == 48);
+
+enum SratType : uint8_t {
+  kLocalApicAffinity = 0,
+  kMemoryAffinity = 1,
+  kLocalX2ApicAffinity = 2,
+};
+constexpr uint32_t kAffinityEnabled = 1 << 0;
+
+struct [[gnu::packed]] LocalApicAffinity {
+  TableEntry entry;
+  uint8_t domain_low;
+  uint8_t apic_id;
+  uint32_t flags;
+  uint8_t sapic_id;
+  uint8_t domain_high[3];
+  uint32_t clock_domain;
+};
+static_assert(sizeof(LocalApicAffinity) == 16);
+struct [[gnu::packed]] MemoryAffinity {
+  TableEntry entry;
+  uint32_t domain;
+  uint16_t reserved0;
+  uint64_t base;
+  uint64_t length;
+  uint32_t reserved1;
+  uint32_t flags;
+  uint64_t reserved2;
+};
+static_assert(sizeof(MemoryAffinity) == 40);
+struct [[gnu::packed]] LocalX2ApicAffinity {
+  TableEntry entry;
+  uint16_t reserved0;
+  uint32_t domain;
+  uint32_t apic_id;
+  uint32_t flags;
+  uint32_t clock_domain;
+  uint32_t reserved1;
+};
+static_assert(sizeof(LocalX2ApicAffinity) == 24);
 
 struct [[gnu::packed]] Mcfg {  // PCI Firmware Specification 3.2, §4.1.2
   Header header;
@@ -159,7 +206,7 @@ void AddOverride(PlatformInfo& platform, const OverrideEntry& entry) {
       low ? Polarity::kActiveLow : Polarity::kActiveHigh};
 }
 
-void ReadMadtEntry(PlatformInfo& platform, const MadtEntry* entry) {
+void ReadMadtEntry(PlatformInfo& platform, const TableEntry* entry) {
   switch (entry->type) {
     case kLocalApic: {
       auto* core = reinterpret_cast<const LocalApicEntry*>(entry);
@@ -184,13 +231,60 @@ void ReadMadtEntry(PlatformInfo& platform, const MadtEntry* entry) {
   }
 }
 
-void ReadMadt(PlatformInfo& platform, const Header* madt) {
-  auto* at = reinterpret_cast<const char*>(madt) + sizeof(Madt);
-  auto* end = reinterpret_cast<const char*>(madt) + madt->length;
-  while (at + sizeof(MadtEntry) <= end) {
-    auto* entry = reinterpret_cast<const MadtEntry*>(at);
-    if (entry->length < sizeof(MadtEntry) || at + entry->length > end) break;
-    ReadMadtEntry(platform, entry);
+/// NUMA nodes are numbered as their proximity domains come up. Those beyond the
+/// last number count as node 0.
+class NodeNumbers {
+ public:
+  unsigned Of(uint32_t domain) {
+    auto found = std::find(domains_.begin(), domains_.end(), domain);
+    if (found == domains_.end() && !domains_.Add(domain)) return 0;
+    return found - domains_.begin();
+  }
+
+ private:
+  FixedList<uint32_t, PageTag::kMaxNodes> domains_;
+};
+
+void SetCoreNode(PlatformInfo& platform, uint32_t apic_id, unsigned node) {
+  auto& ids = platform.apic_ids;
+  auto found = std::find(ids.begin(), ids.end(), apic_id);
+  if (found == ids.end()) return;
+  platform.core_nodes[found - ids.begin()] = static_cast<uint8_t>(node);
+}
+
+void ReadSratEntry(PlatformInfo& platform, NodeNumbers& numbers,
+                   const TableEntry* entry) {
+  if (entry->type == kLocalApicAffinity &&
+      entry->length >= sizeof(LocalApicAffinity)) {
+    auto* core = reinterpret_cast<const LocalApicAffinity*>(entry);
+    uint32_t domain = core->domain_low | core->domain_high[0] << 8 |
+                      core->domain_high[1] << 16 | core->domain_high[2] << 24;
+    if ((core->flags & kAffinityEnabled) == 0) return;
+    SetCoreNode(platform, core->apic_id, numbers.Of(domain));
+  } else if (entry->type == kLocalX2ApicAffinity &&
+             entry->length >= sizeof(LocalX2ApicAffinity)) {
+    auto* core = reinterpret_cast<const LocalX2ApicAffinity*>(entry);
+    if ((core->flags & kAffinityEnabled) == 0) return;
+    SetCoreNode(platform, core->apic_id, numbers.Of(core->domain));
+  } else if (entry->type == kMemoryAffinity &&
+             entry->length >= sizeof(MemoryAffinity)) {
+    auto* memory = reinterpret_cast<const MemoryAffinity*>(entry);
+    if ((memory->flags & kAffinityEnabled) == 0) return;
+    platform.node_memory.Add({memory->base, memory->base + memory->length,
+                              numbers.Of(memory->domain)});
+  }
+}
+
+/// Calls visit(entry) for each whole entry behind a table's first `begin`
+/// bytes.
+template <typename Visit>
+void ForEachEntry(const Header* table, size_t begin, Visit visit) {
+  auto* at = reinterpret_cast<const char*>(table) + begin;
+  auto* end = reinterpret_cast<const char*>(table) + table->length;
+  while (at + sizeof(TableEntry) <= end) {
+    auto* entry = reinterpret_cast<const TableEntry*>(at);
+    if (entry->length < sizeof(TableEntry) || at + entry->length > end) break;
+    visit(entry);
     at += entry->length;
   }
 }
@@ -228,7 +322,15 @@ uint64_t FindRsdp() {
 
 void ReadAcpi(PlatformInfo& platform) {
   if (const Header* madt = FindTable(platform, "APIC")) {
-    ReadMadt(platform, madt);
+    ForEachEntry(madt, sizeof(Madt), [&](const TableEntry* entry) {
+      ReadMadtEntry(platform, entry);
+    });
+  }
+  if (const Header* srat = FindTable(platform, "SRAT")) {
+    NodeNumbers numbers;
+    ForEachEntry(srat, sizeof(Srat), [&](const TableEntry* entry) {
+      ReadSratEntry(platform, numbers, entry);
+    });
   }
   if (const Header* table = FindTable(platform, "MCFG")) {
     if (table->length < sizeof(Mcfg)) return;
@@ -245,8 +347,8 @@ std::optional<PowerOffCommand> FindPowerOff(const PlatformInfo& platform) {
   if (fadt == nullptr || fadt->pm1a_control == 0) return std::nullopt;
   const Header* dsdt = MapTable(fadt->dsdt);
   if (dsdt == nullptr) return std::nullopt;
-  auto type = FindSleepType(
-      {reinterpret_cast<const char*>(dsdt), dsdt->length});
+  auto type =
+      FindSleepType({reinterpret_cast<const char*>(dsdt), dsdt->length});
   if (!type) return std::nullopt;
   return PowerOffCommand{
       static_cast<uint16_t>(fadt->pm1a_control),

@@ -11,7 +11,7 @@ struct PlatformInfo;
 /// Physical address of the root pointer in the BIOS areas (§5.2.5.1); 0 if none.
 uint64_t FindRsdp();
 
-/// Adds what MADT and MCFG tell. platform.rsdp is set.
+/// Adds what MADT, SRAT and MCFG tell. platform.rsdp is set.
 void ReadAcpi(PlatformInfo& platform);
 
 /// What to write to which port for the S5 state, power-off (§7.4.2).

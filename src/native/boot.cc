@@ -11,6 +11,7 @@
 #include "native/image.h"
 #include "native/io_apic.h"
 #include "native/local_apic.h"
+#include "native/numa.h"
 #include "native/page_allocator.h"
 #include "native/paging.h"
 #include "native/platform_info.h"
@@ -35,13 +36,14 @@ void BootProcessor() {
 }
 
 void BootMemory() {
-  PageAllocatorInit({Platform().memory.begin(), Platform().memory.Size()});
+  PageAllocator::Init({Platform().memory.begin(), Platform().memory.Size()});
   PagingInit({Platform().memory.begin(), Platform().memory.Size()});
 }
 
 /// From here on the heap, per-core variables and thread_locals may be used.
 void BootCores() {
   DiscoverPlatform();
+  NumaInit();
   PrepareCores();
   first_core_block.thread_pointer = MakeThreadLocalBlock();
   LoadThreadPointer(first_core_block.thread_pointer);

@@ -1,33 +1,70 @@
-// The general-purpose allocator, behind malloc and operator new.
+// The GeneralPurposeAllocator Ebb, behind malloc and operator new.
 //
-// Three layers. Each core has, for every size class, a list of free objects that
-// it pops from and pushes to without lock or atomic: events aren't interrupted.
-// A list that runs empty or grows long exchanges a batch with the slabs of its
-// class, under that class's lock; so what one core allocates another may free.
-// Slabs, and blocks above kLargestSmall, are pages; a slab that falls empty and a
-// large block that is freed go back to the page allocator.
+// Small sizes are objects of slabs (slab.h), one set for each size class;
+// blocks above kLargestSmall are pages. What falls empty goes back to the page
+// allocator. OSDI'16 §3.4 (general purpose allocator).
 //
-// Any core, in events and during boot after PrepareCores; not in interrupt stubs.
+// Any core, in events and during boot after PageAllocator::Init; not in
+// interrupt stubs.
 #pragma once
 
+#include <array>
 #include <cstddef>
 
-namespace ebbrt::heap {
+#include "common/base_ebbs.h"
+#include "common/ebb_ref.h"
+#include "native/percore.h"
+#include "native/slab.h"
 
-/// At least `size` bytes with undefined content, aligned to 16 bytes; null when
-/// memory is exhausted. 0 bytes are an object too.
-void* Allocate(size_t size);
+namespace ebbrt {
 
-/// The same at a multiple of `alignment`, a power of two.
-void* AllocateAligned(size_t alignment, size_t size);
+/// One representative per core, in its per-core variables.
+class GeneralPurposeAllocator {
+ public:
+  /// The representative of the calling core; needs no table.
+  static GeneralPurposeAllocator& Own();
+  static GeneralPurposeAllocator& HandleFault(EbbId id);
 
-/// Nothing for null. Freeing what was not allocated is a panic where noticed.
-void Free(void* memory);
+  /// At least `size` bytes with undefined content, aligned to 16 bytes; null
+  /// when memory is exhausted. 0 bytes are an object too.
+  void* Allocate(size_t size);
 
-/// Bytes that may be used at `memory`, at least what was asked for.
-size_t UsableSize(const void* memory);
+  /// The same at a multiple of `alignment`, a power of two.
+  void* AllocateAligned(size_t alignment, size_t size);
 
-/// Resizes in place if that is sensible; else null and nothing has changed.
-void* ResizeInPlace(void* memory, size_t size);
+  /// Nothing for null. Freeing what was not allocated is a panic where noticed.
+  void Free(void* memory);
 
-}  // namespace ebbrt::heap
+  /// Bytes that may be used at `memory`, at least what was asked for.
+  static size_t UsableSize(const void* memory);
+
+  /// Resizes in place if that is sensible; else null and nothing has changed.
+  static void* ResizeInPlace(void* memory, size_t size);
+
+  /// The calling core allocates from NUMA node `node` from now on. At its
+  /// start.
+  void SetNode(unsigned node);
+
+  /// Gives back what this core keeps for later.
+  void Drain();
+
+ private:
+  void* AllocateSmall(unsigned size_class);
+  void* AllocateLarge(size_t size, size_t alignment);
+
+  std::array<SlabCache, kSizeClasses> caches_;
+  // The tag's owner of slabs that this core's lists may hold; 0 before the
+  // first SetNode, which is no slab's: so all go the slower way.
+  unsigned own_slabs_ = 0;
+};
+
+extern GeneralPurposeAllocator own_heap EBBRT_PERCORE_ZEROED;
+
+inline GeneralPurposeAllocator& GeneralPurposeAllocator::Own() {
+  return own_heap;
+}
+
+inline constexpr EbbRef<GeneralPurposeAllocator> general_purpose_allocator{
+    kGeneralPurposeAllocatorId};
+
+}  // namespace ebbrt

@@ -10,6 +10,7 @@
 #include "native/cpu.h"
 #include "native/image.h"
 #include "native/local_table.h"
+#include "native/numa.h"
 #include "native/page_table.h"
 #include "native/percore.h"
 #include "native/platform_info.h"
@@ -194,10 +195,11 @@ void PagingInit(std::span<const MemoryRange> memory) {
 }
 
 uint64_t MakeCorePageTables(CoreId core) {
-  (void)core;
+  PageAllocator& pages = PageAllocator::Own();
+  unsigned node = NumaNodeOf(core);
   size_t size = percore_end - percore_begin;
   size_t data_size = percore_data_end - percore_begin;
-  auto* copy = static_cast<char*>(AllocatePages(size / kPageSize));
+  auto* copy = static_cast<char*>(pages.AllocateOn(node, size / kPageSize));
   EBBRT_CHECK(copy != nullptr, "there is no memory for another core");
   std::memcpy(copy, percore_begin, data_size);
   std::memset(copy + data_size, 0, size - data_size);
@@ -206,7 +208,7 @@ uint64_t MakeCorePageTables(CoreId core) {
   size_t offset = reinterpret_cast<char*>(&percore_physical) - percore_begin;
   std::memcpy(copy + offset, &physical, sizeof(physical));
 
-  PageTable* table = CheckedTable(AllocatePages(1));
+  PageTable* table = CheckedTable(pages.AllocateOn(node, 1));
   std::memcpy(table, core0_table, kPageSize);
   top_tables.Add(table);
   MapPercore(*table, physical);

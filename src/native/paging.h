@@ -37,7 +37,7 @@ uint64_t RightsFor(Access access);
 
 /// Builds core 0's tables and switches to them: page zero unmapped, the image
 /// with the rights its segments ask for, `memory` identity mapped as
-/// not executable data. Once, on core 0, after PageAllocatorInit. Out of memory
+/// not executable data. Once, on core 0, after PageAllocator::Init. Out of memory
 /// is a panic.
 void PagingInit(std::span<const MemoryRange> memory);
 

@@ -13,3 +13,5 @@
 
 /// For definitions and for extern declarations of namespace-scope variables.
 #define EBBRT_PERCORE __attribute__((section(".percore")))
+/// The same for what begins as zeros, which then aren't in the image's file.
+#define EBBRT_PERCORE_ZEROED __attribute__((section(".bss.percore")))

@@ -2,6 +2,7 @@
 // table, and the command line; constant afterwards.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -53,6 +54,9 @@ struct PlatformInfo {
   FixedList<MemoryRange, 16> memory;
   /// Local APIC ids of the usable cores by CoreId; core 0 is the one that boots.
   FixedList<uint32_t, kMaxCores> apic_ids;
+  /// Their NUMA nodes, numbered from 0 without gaps; all 0 if nothing is known.
+  std::array<uint8_t, kMaxCores> core_nodes = {};
+  FixedList<NodeMemory, 32> node_memory;
   FixedList<IoApicInfo, 8> io_apics;
   InterruptLine isa_lines[kIsaLines] = {};
   FixedList<VirtioMmioDevice, 32> virtio_mmio;

@@ -13,6 +13,7 @@
 #include "native/cpu.h"
 #include "native/idt.h"
 #include "native/local_apic.h"
+#include "native/numa.h"
 #include "native/paging.h"
 #include "native/platform_info.h"
 #include "native/time_source.h"
@@ -99,7 +100,8 @@ class Starter {
 
 CoreBlock& MakeBlock(CoreId core, uint32_t apic_id) {
   constexpr size_t kPages = (sizeof(CoreBlock) + kPageSize - 1) / kPageSize;
-  auto* block = static_cast<CoreBlock*>(AllocatePages(kPages));
+  auto* block = static_cast<CoreBlock*>(
+      PageAllocator::Own().AllocateOn(NumaNodeOf(core), kPages));
   EBBRT_CHECK(block != nullptr, "there is no memory for another core");
   CoreBlockInit(*block, core, apic_id);
   block->page_tables = MakeCorePageTables(core);
@@ -156,6 +158,7 @@ extern "C" [[noreturn]] void EbbrtSecondary() {
   LoadIdt();
   JoinTlbFlushes();
   LoadThreadPointer(block.thread_pointer);
+  NumaJoin();
   EnableVectorState();
   LocalApicEnable();
   ClockInitSecondary();

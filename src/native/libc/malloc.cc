@@ -9,6 +9,8 @@
 
 namespace {
 
+using Heap = ebbrt::GeneralPurposeAllocator;
+
 void* OrNoMemory(void* memory) {
   if (memory == nullptr) errno = ENOMEM;
   return memory;
@@ -18,26 +20,26 @@ void* OrNoMemory(void* memory) {
 
 extern "C" {
 
-void* malloc(size_t size) { return OrNoMemory(ebbrt::heap::Allocate(size)); }
+void* malloc(size_t size) { return OrNoMemory(Heap::Own().Allocate(size)); }
 
-void free(void* memory) { ebbrt::heap::Free(memory); }
+void free(void* memory) { Heap::Own().Free(memory); }
 
 void* calloc(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return OrNoMemory(nullptr);
-  void* memory = OrNoMemory(ebbrt::heap::Allocate(bytes));
+  void* memory = OrNoMemory(Heap::Own().Allocate(bytes));
   if (memory != nullptr) std::memset(memory, 0, bytes);
   return memory;
 }
 
 void* realloc(void* memory, size_t size) {
   if (memory == nullptr) return malloc(size);
-  if (void* same = ebbrt::heap::ResizeInPlace(memory, size)) return same;
+  if (void* same = Heap::ResizeInPlace(memory, size)) return same;
   void* moved = malloc(size);
   if (moved == nullptr) return nullptr;
-  size_t old_size = ebbrt::heap::UsableSize(memory);
+  size_t old_size = Heap::UsableSize(memory);
   std::memcpy(moved, memory, old_size < size ? old_size : size);
-  ebbrt::heap::Free(memory);
+  Heap::Own().Free(memory);
   return moved;
 }
 
@@ -46,7 +48,7 @@ void* memalign(size_t alignment, size_t size) {
     errno = EINVAL;
     return nullptr;
   }
-  return OrNoMemory(ebbrt::heap::AllocateAligned(alignment, size));
+  return OrNoMemory(Heap::Own().AllocateAligned(alignment, size));
 }
 
 void* aligned_alloc(size_t alignment, size_t size) {
@@ -57,14 +59,14 @@ int posix_memalign(void** result, size_t alignment, size_t size) {
   if (!std::has_single_bit(alignment) || alignment % sizeof(void*) != 0) {
     return EINVAL;
   }
-  void* memory = ebbrt::heap::AllocateAligned(alignment, size);
+  void* memory = Heap::Own().AllocateAligned(alignment, size);
   if (memory == nullptr) return ENOMEM;
   *result = memory;
   return 0;
 }
 
 size_t malloc_usable_size(void* memory) {
-  return memory == nullptr ? 0 : ebbrt::heap::UsableSize(memory);
+  return memory == nullptr ? 0 : Heap::UsableSize(memory);
 }
 
 }  // extern "C"

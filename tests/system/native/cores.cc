@@ -19,45 +19,18 @@
 #include "common/per_core_ebb.h"
 #include "common/runtime.h"
 #include "native/percore.h"
+#include "on_core.h"
 #include "platform/core.h"
 #include "platform/log.h"
 
 namespace {
 
 using ebbrt::CoreId;
+using ebbrt_test::OnCore;
+using ebbrt_test::OnEveryCore;
+using ebbrt_test::Require;
 using ebbrt::platform::CurrentCore;
 using namespace std::chrono_literals;
-
-void Require(bool condition, const std::string& what) {
-  if (!condition) throw std::runtime_error(what);
-}
-
-template <typename F>
-ebbrt::Future<> OnCore(CoreId core, F function) {
-  ebbrt::Promise<> promise;
-  auto future = promise.GetFuture();
-  ebbrt::EventManager::SpawnRemote(
-      [function, promise = std::move(promise)]() mutable {
-        try {
-          function();
-          promise.SetValue();
-        } catch (...) {
-          promise.SetException(std::current_exception());
-        }
-      },
-      core);
-  return future;
-}
-
-/// Runs `function` as an event on every core and waits for all.
-template <typename F>
-void OnEveryCore(F function) {
-  std::vector<ebbrt::Future<>> futures;
-  for (CoreId core = 0; core < ebbrt::platform::CoreCount(); ++core) {
-    futures.push_back(OnCore(core, function));
-  }
-  for (auto& future : futures) future.Get();
-}
 
 thread_local uint64_t thread_variable = 7;
 EBBRT_PERCORE uint64_t core_variable = 11;

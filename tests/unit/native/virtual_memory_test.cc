@@ -50,7 +50,7 @@ void WriteWord(void* at, uint64_t value) {
 
 /// The pages that are free when everything that can be is given back. What the
 /// heap holds for itself may differ by a few.
-size_t FreePagesNow() { return GetPageStatistics().free; }
+size_t FreePagesNow() { return PageAllocator::Statistics().free; }
 constexpr size_t kHeapsOwn = 24;
 
 TEST(VirtualMemory, CommittedMemoryIsZeroAndKeepsItsContent) {
