@@ -47,13 +47,16 @@ void GeneralPurposeAllocator::Drain() {
 }
 
 void* GeneralPurposeAllocator::AllocateSmall(unsigned size_class) {
+  void* object = caches_[size_class].TryAllocate();
+  return object != nullptr ? object : RefillSmall(size_class);
+}
+
+void* GeneralPurposeAllocator::RefillSmall(unsigned size_class) {
   const SlabSet& set = kSets[size_class];
-  void* object = caches_[size_class].Allocate(set);
-  if (object == nullptr) [[unlikely]] {
-    Drain();
-    object = caches_[size_class].Allocate(set);
-  }
-  return object;
+  void* object = caches_[size_class].Refill(set);
+  if (object != nullptr) return object;
+  Drain();
+  return caches_[size_class].Refill(set);
 }
 
 void* GeneralPurposeAllocator::AllocateLarge(size_t size, size_t alignment) {
@@ -71,11 +74,9 @@ void* GeneralPurposeAllocator::AllocateLarge(size_t size, size_t alignment) {
   return memory;
 }
 
-void* GeneralPurposeAllocator::Allocate(size_t size) {
-  if (size > kLargestSmall) [[unlikely]] {
-    return AllocateLarge(size, kPageSize);
-  }
-  return AllocateSmall(ClassOf(size));
+void* GeneralPurposeAllocator::AllocateSlowly(size_t size) {
+  if (size > kLargestSmall) return AllocateLarge(size, kPageSize);
+  return RefillSmall(ClassOf(size));
 }
 
 void* GeneralPurposeAllocator::AllocateAligned(size_t alignment, size_t size) {
@@ -91,15 +92,17 @@ void* GeneralPurposeAllocator::AllocateAligned(size_t alignment, size_t size) {
                        std::max(alignment, kPageSize));
 }
 
-void GeneralPurposeAllocator::Free(void* memory) {
-  if (memory == nullptr) return;
-  PageTag tag = page_infos[ToPageNumber(memory)].tag;
-  if (tag.Owner() == own_slabs_) [[likely]] {
-    caches_[tag.Number()].Free(kSets[tag.Number()], memory);
-  } else if (tag.Kind() == PageKind::kSlab) {
-    caches_[tag.Number()].FreeRemote(kSets[tag.Number()], memory);
-  } else {
+void GeneralPurposeAllocator::FreeSlowly(void* memory, PageTag tag) {
+  if (tag.Kind() != PageKind::kSlab) {
     FreeLarge(memory);
+    return;
+  }
+  SlabCache& cache = caches_[tag.Number()];
+  const SlabSet& set = kSets[tag.Number()];
+  if (tag.Owner() == own_slabs_) {
+    cache.Shrink(set);
+  } else {
+    cache.FreeRemote(set, memory);
   }
 }
 

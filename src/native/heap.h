@@ -49,8 +49,19 @@ class GeneralPurposeAllocator {
   void Drain();
 
  private:
+  /// How many free objects of a class a core keeps.
+  static constexpr auto kKept = [] {
+    std::array<uint16_t, kSizeClasses> kept{};
+    for (size_t i = 0; i < kSizeClasses; ++i) kept[i] = 2 * kClasses[i].batch;
+    return kept;
+  }();
+
   void* AllocateSmall(unsigned size_class);
   void* AllocateLarge(size_t size, size_t alignment);
+  // What the list of the core can't answer, or shouldn't keep.
+  void* AllocateSlowly(size_t size);
+  void* RefillSmall(unsigned size_class);
+  void FreeSlowly(void* memory, PageTag tag);
 
   std::array<SlabCache, kSizeClasses> caches_;
   // The tag's owner of slabs that this core's lists may hold; 0 before the
@@ -62,6 +73,25 @@ extern GeneralPurposeAllocator own_heap EBBRT_PERCORE_ZEROED;
 
 inline GeneralPurposeAllocator& GeneralPurposeAllocator::Own() {
   return own_heap;
+}
+
+inline void* GeneralPurposeAllocator::Allocate(size_t size) {
+  if (size <= kLargestSmall) [[likely]] {
+    if (void* object = caches_[ClassOf(size)].TryAllocate()) return object;
+  }
+  return AllocateSlowly(size);
+}
+
+inline void GeneralPurposeAllocator::Free(void* memory) {
+  if (memory == nullptr) return;
+  PageTag tag = page_infos[ToPageNumber(memory)].tag;
+  if (tag.Owner() == own_slabs_) [[likely]] {
+    unsigned size_class = tag.Number();
+    if (caches_[size_class].Free(memory) <= kKept[size_class]) [[likely]] {
+      return;
+    }
+  }
+  FreeSlowly(memory, tag);
 }
 
 inline constexpr EbbRef<GeneralPurposeAllocator> general_purpose_allocator{

@@ -297,11 +297,11 @@ void* PageAllocator::AllocateOn(unsigned node, size_t count, size_t alignment) {
                                                               << kOrders) {
     return nullptr;
   }
-  for (size_t i = 0; i < node_count; ++i) {
-    unsigned n = (node + i) % node_count;
-    std::lock_guard guard(nodes[n].lock);
-    PageNumber page = Take(n, count, alignment_pages);
+  for (size_t tried = 0; tried < node_count; ++tried) {
+    std::lock_guard guard(nodes[node].lock);
+    PageNumber page = Take(node, count, alignment_pages);
     if (page != kNoPage) return ToAddress(page);
+    if (++node == node_count) node = 0;
   }
   return nullptr;
 }

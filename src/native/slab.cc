@@ -112,14 +112,15 @@ bool SlabSet::Take(unsigned node, FreeObjects& objects) const {
 void SlabSet::Give(FreeObjects& objects, size_t count) const {
   while (count > 0) {
     // As many as follow each other of one node, under one lock.
-    unsigned node = page_infos[SlabOf(objects.head)].tag.Node();
+    PageNumber slab = SlabOf(objects.head);
+    unsigned node = page_infos[slab].tag.Node();
     SlabPool& pool = pools_[node];
     std::lock_guard guard(pool.lock);
-    for (; count > 0; --count) {
-      PageNumber slab = SlabOf(objects.head);
-      if (page_infos[slab].tag.Node() != node) break;
+    do {
       GiveBack(pool, slab, static_cast<FreeObject*>(objects.Pop()));
-    }
+      if (--count == 0) return;
+      slab = SlabOf(objects.head);
+    } while (page_infos[slab].tag.Node() == node);
   }
 }
 
@@ -137,10 +138,20 @@ void SlabSet::FreeEmptySlabs() const {
   }
 }
 
-void* SlabCache::AllocateSlowly(const SlabSet& set) {
+void* SlabCache::Refill(const SlabSet& set) {
   // What is another node's would have to come from there anyway.
   if (!set.Take(PageAllocator::Own().Node(), own_)) return nullptr;
   return own_.Pop();
+}
+
+void SlabCache::FreeRemote(const SlabSet& set, void* object) {
+  remote_.Push(object);
+  if (remote_.count >= set.Class().batch) set.Give(remote_, remote_.count);
+}
+
+void SlabCache::Drain(const SlabSet& set) {
+  set.Give(own_, own_.count);
+  set.Give(remote_, remote_.count);
 }
 
 }  // namespace ebbrt

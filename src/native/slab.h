@@ -93,34 +93,25 @@ class SlabCache {
  public:
   constexpr SlabCache() = default;
 
-  /// Null when memory is exhausted.
-  void* Allocate(const SlabSet& set) {
-    if (own_.head == nullptr) [[unlikely]] {
-      return AllocateSlowly(set);
-    }
-    return own_.Pop();
-  }
-  /// `object` is of a slab of this core's NUMA node.
-  void Free(const SlabSet& set, void* object) {
+  /// An object from the core's list, null if that is empty.
+  void* TryAllocate() { return own_.head == nullptr ? nullptr : own_.Pop(); }
+  /// Fills the list first. Null when memory is exhausted.
+  void* Refill(const SlabSet& set);
+
+  /// Takes an object of a slab of this core's NUMA node; gives how many there
+  /// are. Above 2 batches it is time for Shrink.
+  size_t Free(void* object) {
     own_.Push(object);
-    if (own_.count > 2u * set.Class().batch) [[unlikely]] {
-      set.Give(own_, set.Class().batch);
-    }
+    return own_.count;
   }
-  /// It is of another's.
-  void FreeRemote(const SlabSet& set, void* object) {
-    remote_.Push(object);
-    if (remote_.count >= set.Class().batch) set.Give(remote_, remote_.count);
-  }
+  void Shrink(const SlabSet& set) { set.Give(own_, set.Class().batch); }
+  /// Takes one of another node's.
+  void FreeRemote(const SlabSet& set, void* object);
+
   /// Gives back all that is kept for later.
-  void Drain(const SlabSet& set) {
-    set.Give(own_, own_.count);
-    set.Give(remote_, remote_.count);
-  }
+  void Drain(const SlabSet& set);
 
  private:
-  void* AllocateSlowly(const SlabSet& set);
-
   FreeObjects own_;
   FreeObjects remote_;
 };

@@ -25,7 +25,8 @@ SlabRoot::SlabRoot(size_t size)
       set(size_class, PageKind::kOwnSlab, 0, pools) {}
 
 void* SlabAllocator::Allocate() {
-  void* object = cache_.Allocate(set_);
+  void* object = cache_.TryAllocate();
+  if (object == nullptr) object = cache_.Refill(set_);
   if (object == nullptr) throw std::bad_alloc();
   return object;
 }
@@ -35,7 +36,7 @@ void SlabAllocator::Free(void* object) {
   EBBRT_CHECK(tag.Kind() == PageKind::kOwnSlab,
               "what was freed is of no SlabAllocator");
   if (tag.Node() == PageAllocator::Own().Node()) {
-    cache_.Free(set_, object);
+    if (cache_.Free(object) > 2u * set_.Class().batch) cache_.Shrink(set_);
   } else {
     cache_.FreeRemote(set_, object);
   }

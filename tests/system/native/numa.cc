@@ -64,6 +64,8 @@ void CheckRemoteFrees() {
       }).Get();
     }
   }
+  // What came from elsewhere was not kept.
+  OnEveryCore(&CheckPlacement);
   OnEveryCore([] { ebbrt::general_purpose_allocator->Drain(); });
   for (unsigned node = 0; node < 2; ++node) {
     constexpr size_t kKept = 4 * PageAllocator::kMaxKept + 64;
