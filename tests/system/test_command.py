@@ -9,12 +9,13 @@ import tempfile
 import time
 import unittest
 
+import harness
 from harness import ROOT, eventually, processes
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-from command import process  # noqa: E402
-from command.testing import programs, system  # noqa: E402
+from command import builds, process  # noqa: E402
+from command.testing import platforms, programs, system  # noqa: E402
 from command.testing.counts import Counts, of_googletest  # noqa: E402
 from command.testing.steps import Options  # noqa: E402
 
@@ -33,6 +34,35 @@ def ebbrt(*words: str, **options) -> subprocess.CompletedProcess:
         check=False,
         **options,
     )
+
+
+class PlatformsTest(unittest.TestCase):
+    """The comparison of the unit tests on Linux and inside the library OS."""
+
+    def test_tests_of_one_platform_are_named(self) -> None:
+        comparison = platforms.compare(
+            ["Frame.Reads", "Frame.Writes"],
+            ["Frame.Reads", "Frame.Writes", "Heap.Frees", "Heap.Fills"],
+        )
+        self.assertEqual(
+            comparison.text(),
+            "unit tests on Linux: 2; inside the library OS: 4; the same on both: 2\n"
+            "  inside the library OS only: Heap 2",
+        )
+        self.assertEqual(comparison.unlisted(), [])
+
+    def test_both_programs_name_their_tests(self) -> None:
+        for step in (programs.native(1), programs.hosted("unit", builds.TREES["hosted"], 1)):
+            with self.subTest(step=step.name):
+                harness.require(builds.TREES["native"].path / "tests/unit/unit_tests.elf")
+                self.assertIn("Concat.PutsTextBehindText", step.names())
+
+    def test_a_shared_test_that_is_missing_somewhere_is_found_out(self) -> None:
+        for here, there in ((["A.B", "Frame.Reads"], ["A.B"]),
+                            (["A.B"], ["A.B", "All/Frame.Reads/0"])):
+            names = platforms.compare(here, there).unlisted()
+            self.assertEqual(len(names), 1)
+            self.assertIn("Frame.Reads", names[0])
 
 
 class CommandLineTest(unittest.TestCase):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import builds, progress
 from ..problems import Problem
-from . import fuzz, headers, programs, system
+from . import fuzz, headers, platforms, programs, system
 from .counts import Counts
 from .steps import Options, Outcome, Step
 
@@ -110,18 +110,15 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _compare(outcomes: Sequence[Outcome]) -> str:
-    """How many unit tests ran on Linux and inside the library OS."""
+def _compare(outcomes: Sequence[Outcome]) -> platforms.Comparison | None:
+    """The unit tests on Linux and inside the library OS, if both were run."""
     told = {
-        kind: next((o.counts for o in outcomes if o.step.kind == kind), None)
+        kind: next((o.step for o in outcomes if o.step.kind == kind), None)
         for kind in ("unit", "native")
     }
     if not all(told.values()):
-        return ""
-    return (
-        f"\nunit tests on Linux: {told['unit'].total};"
-        f" inside the library OS: {told['native'].total}"
-    )
+        return None
+    return platforms.compare(told["unit"].names(), told["native"].names())
 
 
 def run(only: Sequence[str], options: Options) -> int:
@@ -135,7 +132,13 @@ def run(only: Sequence[str], options: Options) -> int:
         total += outcome.counts
     if total.total == 0:
         raise Problem(f"no test matches: {' '.join(options.filters)}")
-    print(f"\n{table(outcomes)}{_compare(outcomes)}\n")
+    print(f"\n{table(outcomes)}")
+    if comparison := _compare(outcomes):
+        print(f"\n{comparison.text()}")
+        for name in comparison.unlisted():
+            total.failed += 1
+            print(f"  {name} must run on both sides, or be in tests/unit/SIDE")
+    print()
     print(total.closing_line(), flush=True)
     return 0 if total.failed == 0 and total.passed > 0 else 1
 

@@ -41,9 +41,12 @@ def _relevant(result: process.Result) -> str:
     return "\n".join([*(block[-4000:] for block in blocks[:10]), result.tail(40)])
 
 
+_LIST = "--gtest_list_tests"
+
+
 def _list(words: Sequence[str | pathlib.Path]) -> list[str]:
-    """The tests of a GoogleTest program."""
-    result = process.run([*words, "--gtest_list_tests"], timeout=60)
+    """The tests of a GoogleTest program, run with its option for that."""
+    result = process.run(words, timeout=60)
     names, suite = [], ""
     for line in result.output.splitlines():
         if re.match(r"^\S+\.(\s+#.*)?$", line):
@@ -80,7 +83,7 @@ def hosted(
         name=name,
         build=lambda: _build(tree, "unit_tests"),
         run=run,
-        names=lambda: _list([program]),
+        names=lambda: _list([program, _LIST]),
     )
 
 
@@ -140,5 +143,5 @@ def native(cores: int) -> Step:
         name=name,
         build=build,
         run=run,
-        names=lambda: _list(qemu(image, cores, [])),
+        names=lambda: _list(qemu(image, cores, [_LIST])),
     )
