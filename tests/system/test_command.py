@@ -15,7 +15,7 @@ from harness import ROOT, eventually, processes
 sys.path.insert(0, str(ROOT / "tools"))
 
 from command import builds, process  # noqa: E402
-from command.testing import platforms, programs, system  # noqa: E402
+from command.testing import lwip, platforms, programs, system  # noqa: E402
 from command.testing.counts import Counts, of_googletest  # noqa: E402
 from command.testing.steps import Options  # noqa: E402
 
@@ -63,6 +63,25 @@ class PlatformsTest(unittest.TestCase):
             names = platforms.compare(here, there).unlisted()
             self.assertEqual(len(names), 1)
             self.assertIn("Frame.Reads", names[0])
+
+
+class LibcheckTest(unittest.TestCase):
+    """What is read off the output of lwIP's own tests."""
+
+    OUTPUT = ("Running suite(s): TCP\n50%: Checks: 2, Failures: 1, Errors: 0\n"
+              "a/test_tcp.c:10:P:TCP:test_listen:0: Passed\n"
+              "a/test_tcp.c:20:F:TCP:test_send:0: Assertion 'x' failed\n")
+
+    def test_passed_and_failed_are_counted(self) -> None:
+        told = lwip.counts(self.OUTPUT, Options())
+        self.assertEqual((told.passed, told.failed), (1, 1))
+        self.assertEqual(told.failures, ["TCP.test_send: Assertion 'x' failed"])
+        told = lwip.counts(self.OUTPUT, Options(filters=("listen",)))
+        self.assertEqual((told.passed, told.failed), (1, 0))
+
+    def test_an_end_before_the_end_is_a_failure(self) -> None:
+        for output in ("", self.OUTPUT.replace("Checks: 2", "Checks: 3")):
+            self.assertIn("did not run", lwip.counts(output, Options()).failures[-1])
 
 
 class CommandLineTest(unittest.TestCase):

@@ -33,6 +33,7 @@ class Tree:
     targets: tuple[str, ...] = ()  # built when nothing else is asked; (): all
     groups: tuple[str, ...] = ("build",)  # of packages
     for_target: bool = False  # compiled for the library OS
+    with_lwip: bool = False  # compiles lwIP's source, which the toolchain keeps
 
     @property
     def path(self) -> pathlib.Path:
@@ -65,6 +66,14 @@ TREES = {
             "the hosted unit tests under ThreadSanitizer",
             options=("-DEBBRT_SANITIZE=thread",),
             targets=("unit_tests",),
+        ),
+        Tree(
+            "lwip",
+            "lwIP's own unit tests under AddressSanitizer and UBSan",
+            options=("-DEBBRT_SANITIZE=address,undefined",),
+            targets=("lwip_tests",),
+            groups=("build", "lwip"),
+            with_lwip=True,
         ),
         Tree(
             "fuzz",
@@ -130,6 +139,8 @@ def build(tree: Tree, targets: Sequence[str] = (), keep_going: bool = False) -> 
     if tree.for_target:
         prefix = build_toolchain()
         options.append(f"-DCMAKE_TOOLCHAIN_FILE={prefix}/share/ebbrt.cmake")
+    if tree.with_lwip:
+        options.append(f"-DEBBRT_LWIP_SOURCE={build_toolchain()}/src/lwip")
     if shutil.which("ccache"):
         options += [f"-DCMAKE_{x}_COMPILER_LAUNCHER=ccache" for x in ("C", "CXX")]
     tree.path.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "run": ("qemu-system-x86", "iproute2"),
     "test": ("libmemcached-tools",),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
+    "lwip": ("check", "patch"),
     "bench": (
         "libmemcached-tools",
         "memcached",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from .. import builds, progress
 from ..problems import Problem
-from . import fuzz, headers, platforms, programs, system
+from . import fuzz, headers, lwip, platforms, programs, system
 from .counts import Counts
 from .steps import Options, Outcome, Step
 
-KINDS = ("unit", "native", "system", "headers", "asan", "tsan", "fuzz")
+KINDS = ("unit", "native", "system", "headers", "lwip", "asan", "tsan", "fuzz")
 
 # How many cores the unit tests are given, one run after the other.
 CORES = (1, 2, 4)
@@ -33,6 +33,7 @@ def steps(only: Sequence[str] = ()) -> list[Step]:
         *system.steps(),
         headers.step(trees["hosted"]),
         headers.step(trees["native"]),
+        lwip.step(),
         programs.hosted("asan", trees["asan"], 4, timeout, _ASAN),
         programs.hosted("tsan", trees["tsan"], 4, timeout, _TSAN),
         fuzz.step(),

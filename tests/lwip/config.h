@@ -1,0 +1,1 @@
+/* lwIP's tests include what autoconf would have made; they use none of it. */
