@@ -378,7 +378,7 @@ void Messenger::PeerEnded(Peer* peer, const std::string& why) {
   if (node != kNoNode) {
     nodes_.erase(node);
     peer->FailCalls(why);
-    if (on_node_lost_) on_node_lost_(node, why);
+    for (auto& function : on_node_lost_) function(node, why);
     return;
   }
   platform::WriteConsole(Concat({"ebbrt: messenger: connection with ",

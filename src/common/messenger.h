@@ -94,9 +94,10 @@ class Messenger {
   /// with NodeLost for the reason `why`. Core 0.
   [[gnu::cold]] void ForgetNode(NodeId node, const std::string& why);
 
-  /// Runs on core 0 whenever a connection that had proved itself ends.
-  void OnNodeLost(MoveFunction<void(NodeId, std::string)> function) {
-    on_node_lost_ = std::move(function);
+  /// Runs on core 0 whenever a connection that had proved itself ends, in the
+  /// order of these calls. In events on core 0.
+  void OnNodeLost(MoveFunction<void(NodeId, const std::string&)> function) {
+    on_node_lost_.push_back(std::move(function));
   }
 
  private:
@@ -118,7 +119,7 @@ class Messenger {
   std::unordered_map<Peer*, std::unique_ptr<Peer>> peers_;
   std::unordered_map<NodeId, Peer*> nodes_;  // that have proved themselves
   std::vector<std::pair<NodeId, Promise<>>> waiting_;
-  MoveFunction<void(NodeId, std::string)> on_node_lost_;
+  std::vector<MoveFunction<void(NodeId, const std::string&)>> on_node_lost_;
 };
 
 inline constexpr EbbRef<Messenger> messenger{kMessengerId};

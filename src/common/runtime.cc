@@ -1,5 +1,6 @@
 #include "common/runtime.h"
 
+#include <atomic>
 #include <exception>
 #include <string>
 #include <utility>
@@ -18,6 +19,8 @@ namespace {
 constexpr int kNodeFailed = 125;
 
 BootArguments boot;
+std::atomic<bool> at_home{false};
+std::atomic<void (*)()> before_exit{nullptr};
 
 void Report(const std::string& what) {
   platform::WriteConsole(Concat({"ebbrt: ", what, "\n"}));
@@ -33,10 +36,12 @@ void GoHome() {
   network_manager->Up().Get();
   messenger->OnNodeLost([](NodeId node, const std::string& why) {
     if (node != kFrontEndNode) return;
+    at_home = false;
     Report(Concat({"the front-end is gone (", why, "), so this node ends"}));
     Exit(kNodeFailed);
   });
   messenger->DialHome(*boot.front_end, boot.secret).Get();
+  at_home = true;
 }
 
 }  // namespace
@@ -46,7 +51,14 @@ const std::vector<std::string>& Arguments() { return boot.arguments; }
 const BootArguments& Boot() { return boot; }
 void SetBoot(BootArguments arguments) { boot = std::move(arguments); }
 
-void Exit(int code) { platform::Exit(code); }
+bool IsAtHome() { return at_home; }
+
+void BeforeExit(void (*function)()) { before_exit = function; }
+
+void Exit(int code) {
+  if (auto* function = before_exit.exchange(nullptr)) function();
+  platform::Exit(code);
+}
 
 void Main() {
   try {

@@ -27,6 +27,14 @@ const std::vector<std::string>& Arguments();
 /// All of what the node was told. On a front-end: as if booted by itself.
 const BootArguments& Boot();
 
+/// Whether this node is a back-end that is connected to its front-end. Any
+/// context.
+bool IsAtHome();
+
+/// Has `function`, which may block, called by Exit before the node ends. One
+/// function; the last call holds. Any event.
+void BeforeExit(void (*function)());
+
 /// Ends the node: the process, or the virtual machine. 0 is success; 1..127 for
 /// the application. From any event.
 [[noreturn]] void Exit(int code);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/event_manager.h"
+#include "common/file_system.h"  // every front-end serves it
 #include "common/runtime.h"
 #include "hosted/core.h"
 #include "platform/runtime_port.h"

@@ -6,6 +6,7 @@
 #include <link.h>
 #include <unistd.h>
 
+#include "common/runtime.h"
 #include "native/backtrace.h"
 #include "native/console_line.h"
 #include "native/cpu.h"
@@ -69,7 +70,7 @@ int kill(int process, int signal) {
   ebbrt::platform::Exit(ebbrt::kPanicExitCode);
 }
 
-void _exit(int code) { ebbrt::platform::Exit(code); }
+void _exit(int code) { ebbrt::runtime::Exit(code); }
 
 long sysconf(int name) {
   switch (name) {

@@ -1,0 +1,30 @@
+// Where the C library's file descriptors beyond the console's lead.
+//
+// console.cc has the calls that every program links; it hands on what isn't a
+// standard stream. An image that opens no file links nothing of it.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace ebbrt::libc {
+
+/// Calls return -1 with errno set, like those of their names.
+class Descriptors {
+ public:
+  virtual ssize_t Read(int fd, void* data, size_t size) = 0;
+  virtual ssize_t Write(int fd, const void* data, size_t size) = 0;
+  virtual int Close(int fd) = 0;
+  virtual off_t Seek(int fd, off_t offset, int whence) = 0;
+  virtual int Status(int fd, struct stat* status) = 0;
+
+ protected:
+  ~Descriptors() = default;
+};
+
+/// Set when the program first opens a file (file_table.cc), null until then.
+extern Descriptors* descriptors;
+
+}  // namespace ebbrt::libc
