@@ -9,6 +9,7 @@ namespace hello {
 class Hello : public ebbrt::HomeEbb<Hello> {
  public:
   static constexpr std::string_view kProtocol = "hello";
+  static constexpr bool kFrontEndOnly = true;
   using HomeEbb::HomeEbb;
 
   /// Prints the greeting with the id of the node it comes from.

@@ -1,4 +1,5 @@
-// Error numbers as they travel: Linux's, whatever this node's C library calls them.
+// Error numbers as they travel: Linux's, whatever this node's C library calls
+// them.
 #pragma once
 
 #include <cstdint>

@@ -11,12 +11,8 @@
 namespace ebbrt {
 namespace {
 
-using std::chrono_literals::operator""h;
-
-/// A disk may take its time; a node that is gone is found out by its connection.
-constexpr Clock::duration kDeadline = std::chrono::minutes(2);
 /// Somebody may have to type first.
-constexpr Clock::duration kInputDeadline = 24h * 365;
+constexpr Clock::duration kInputDeadline = std::chrono::hours(24 * 365);
 
 FileStatus ToStatus(FileAttributes::Reader in) {
   return {in.getDevice(),
@@ -30,29 +26,35 @@ FileStatus ToStatus(FileAttributes::Reader in) {
           FileTime(in.getChanged())};
 }
 
-void Put(FileRequest::Builder out, std::span<const std::byte> data) {
-  size_t size = std::min(data.size(), FileSystem::kMaxTransfer);
-  if (size > 0) std::memcpy(out.initData(size).begin(), data.data(), size);
-}
-
 void SetText(capnp::Text::Builder out, std::string_view text) {
   if (!text.empty()) std::memcpy(out.begin(), text.data(), text.size());
 }
 
 }  // namespace
 
-template <typename Fill>
 Future<Message<FileReply>> FileSystem::Ask(FileOperation operation,
-                                           std::string_view path, Fill fill,
+                                           const Fields& fields,
                                            Clock::duration deadline) {
   return Call<&FileSystem::Serve>(
              [&](FileRequest::Builder out) {
                out.setOperation(operation);
-               SetText(out.initPath(path.size()), path);
-               fill(out);
+               SetText(out.initPath(fields.path.size()), fields.path);
+               if (!fields.other.empty()) {
+                 SetText(out.initOther(fields.other.size()), fields.other);
+               }
+               out.setFile(fields.file);
+               out.setFlags(fields.flags);
+               out.setMode(fields.mode);
+               out.setOffset(fields.offset);
+               out.setSize(fields.size);
+               if (size_t n = std::min(fields.data.size(), kMaxTransfer)) {
+                 std::memcpy(out.initData(n).begin(), fields.data.data(), n);
+               }
+               out.setAccessed(fields.accessed.count());
+               out.setModified(fields.modified.count());
              },
              deadline)
-      .Then([path = std::string(path)](Message<FileReply> reply) {
+      .Then([path = std::string(fields.path)](Message<FileReply> reply) {
         uint32_t error = reply.Read().getError();
         if (error != 0) {
           throw std::system_error(ErrnoFromLinux(error),
@@ -62,21 +64,28 @@ Future<Message<FileReply>> FileSystem::Ask(FileOperation operation,
       });
 }
 
-template <typename Fill>
-Future<> FileSystem::Do(FileOperation operation, std::string_view path,
-                        Fill fill) {
-  return Ask(operation, path, fill, kDeadline).Then([](Message<FileReply>) {});
+Future<> FileSystem::Do(FileOperation operation, const Fields& fields) {
+  return Ask(operation, fields).Then([](Message<FileReply>) {});
+}
+
+Future<FileStatus> FileSystem::AskStatus(FileOperation operation,
+                                         const Fields& fields) {
+  return Ask(operation, fields).Then([](Message<FileReply> reply) {
+    return ToStatus(reply.Read().getStatus());
+  });
+}
+
+Future<FileData> FileSystem::AskData(FileOperation operation,
+                                     const Fields& fields,
+                                     Clock::duration deadline) {
+  return Ask(operation, fields, deadline).Then([](Message<FileReply> reply) {
+    return FileData(std::move(reply));
+  });
 }
 
 Future<OpenedFile> FileSystem::Open(std::string_view path, uint32_t flags,
                                     uint32_t mode) {
-  return Ask(
-             FileOperation::OPEN, path,
-             [&](FileRequest::Builder out) {
-               out.setFlags(flags);
-               out.setMode(mode);
-             },
-             kDeadline)
+  return Ask(FileOperation::OPEN, {.path = path, .flags = flags, .mode = mode})
       .Then([](Message<FileReply> reply) {
         auto in = reply.Read();
         return OpenedFile{in.getFile(), ToStatus(in.getStatus())};
@@ -84,32 +93,19 @@ Future<OpenedFile> FileSystem::Open(std::string_view path, uint32_t flags,
 }
 
 Future<> FileSystem::Close(FileId file) {
-  return Do(FileOperation::CLOSE, "",
-            [&](FileRequest::Builder out) { out.setFile(file); });
+  return Do(FileOperation::CLOSE, {.file = file});
 }
 
 Future<FileData> FileSystem::Read(FileId file, uint64_t offset, size_t size) {
-  return Ask(
-             FileOperation::READ, "",
-             [&](FileRequest::Builder out) {
-               out.setFile(file);
-               out.setOffset(offset);
-               out.setSize(std::min(size, kMaxTransfer));
-             },
-             kDeadline)
-      .Then([](Message<FileReply> reply) { return FileData(std::move(reply)); });
+  return AskData(
+      FileOperation::READ,
+      {.file = file, .offset = offset, .size = std::min(size, kMaxTransfer)});
 }
 
 Future<size_t> FileSystem::Write(FileId file, uint64_t offset,
                                  std::span<const std::byte> data) {
-  return Ask(
-             FileOperation::WRITE, "",
-             [&](FileRequest::Builder out) {
-               out.setFile(file);
-               out.setOffset(offset);
-               Put(out, data);
-             },
-             kDeadline)
+  return Ask(FileOperation::WRITE,
+             {.file = file, .offset = offset, .data = data})
       .Then([](Message<FileReply> reply) -> size_t {
         return reply.Read().getSize();
       });
@@ -117,152 +113,104 @@ Future<size_t> FileSystem::Write(FileId file, uint64_t offset,
 
 Future<uint64_t> FileSystem::Append(FileId file,
                                     std::span<const std::byte> data) {
-  return Ask(
-             FileOperation::WRITE, "",
-             [&](FileRequest::Builder out) {
-               out.setFile(file);
-               Put(out, data);
-             },
-             kDeadline)
+  return Ask(FileOperation::WRITE, {.file = file, .data = data})
       .Then([](Message<FileReply> reply) -> uint64_t {
         return reply.Read().getOffset();
       });
 }
 
 Future<FileStatus> FileSystem::StatusOf(FileId file) {
-  return Ask(
-             FileOperation::STATUS_OF_FILE, "",
-             [&](FileRequest::Builder out) { out.setFile(file); }, kDeadline)
-      .Then([](Message<FileReply> reply) {
-        return ToStatus(reply.Read().getStatus());
-      });
+  return AskStatus(FileOperation::STATUS_OF_FILE, {.file = file});
 }
 
 Future<> FileSystem::Truncate(FileId file, uint64_t size) {
-  return Do(FileOperation::TRUNCATE, "", [&](FileRequest::Builder out) {
-    out.setFile(file);
-    out.setSize(size);
-  });
+  return Do(FileOperation::TRUNCATE, {.file = file, .size = size});
 }
 
 Future<> FileSystem::Sync(FileId file) {
-  return Do(FileOperation::SYNC, "",
-            [&](FileRequest::Builder out) { out.setFile(file); });
+  return Do(FileOperation::SYNC, {.file = file});
 }
 
 Future<std::vector<FileEntry>> FileSystem::ReadDirectory(FileId directory,
                                                          uint64_t position) {
-  return Ask(
-             FileOperation::READ_DIRECTORY, "",
-             [&](FileRequest::Builder out) {
-               out.setFile(directory);
-               out.setOffset(position);
-             },
-             kDeadline)
+  return Ask(FileOperation::READ_DIRECTORY,
+             {.file = directory, .offset = position})
       .Then([](Message<FileReply> reply) {
         std::vector<FileEntry> entries;
         for (auto in : reply.Read().getEntries()) {
-          entries.push_back({in.getName().cStr(), in.getInode(), in.getType(),
-                             in.getNext()});
+          entries.push_back(
+              {in.getName().cStr(), in.getInode(), in.getType(), in.getNext()});
         }
         return entries;
       });
 }
 
 Future<FileStatus> FileSystem::Status(std::string_view path) {
-  return Ask(
-             FileOperation::STATUS, path, [](FileRequest::Builder) {}, kDeadline)
-      .Then([](Message<FileReply> reply) {
-        return ToStatus(reply.Read().getStatus());
-      });
+  return AskStatus(FileOperation::STATUS, {.path = path});
 }
 
 Future<FileStatus> FileSystem::LinkStatus(std::string_view path) {
-  return Ask(
-             FileOperation::STATUS, path,
-             [](FileRequest::Builder out) { out.setFlags(kOpenNoFollow); },
-             kDeadline)
-      .Then([](Message<FileReply> reply) {
-        return ToStatus(reply.Read().getStatus());
-      });
+  return AskStatus(FileOperation::STATUS,
+                   {.path = path, .flags = kOpenNoFollow});
 }
 
 Future<> FileSystem::MakeDirectory(std::string_view path, uint32_t mode) {
-  return Do(FileOperation::MAKE_DIRECTORY, path,
-            [&](FileRequest::Builder out) { out.setMode(mode); });
+  return Do(FileOperation::MAKE_DIRECTORY, {.path = path, .mode = mode});
 }
 
 Future<> FileSystem::RemoveDirectory(std::string_view path) {
-  return Do(FileOperation::REMOVE_DIRECTORY, path, [](FileRequest::Builder) {});
+  return Do(FileOperation::REMOVE_DIRECTORY, {.path = path});
 }
 
 Future<> FileSystem::Rename(std::string_view from, std::string_view to) {
-  return Do(FileOperation::RENAME, from, [&](FileRequest::Builder out) {
-    SetText(out.initOther(to.size()), to);
-  });
+  return Do(FileOperation::RENAME, {.path = from, .other = to});
 }
 
 Future<> FileSystem::Unlink(std::string_view path) {
-  return Do(FileOperation::UNLINK, path, [](FileRequest::Builder) {});
+  return Do(FileOperation::UNLINK, {.path = path});
 }
 
 Future<> FileSystem::Link(std::string_view existing, std::string_view path) {
-  return Do(FileOperation::LINK, existing, [&](FileRequest::Builder out) {
-    SetText(out.initOther(path.size()), path);
-  });
+  return Do(FileOperation::LINK, {.path = existing, .other = path});
 }
 
 Future<> FileSystem::MakeSymlink(std::string_view target,
                                  std::string_view path) {
-  return Do(FileOperation::MAKE_SYMLINK, path, [&](FileRequest::Builder out) {
-    SetText(out.initOther(target.size()), target);
+  return Do(FileOperation::MAKE_SYMLINK, {.path = path, .other = target});
+}
+
+Future<std::string> FileSystem::AskText(FileOperation operation,
+                                        std::string_view path) {
+  return Ask(operation, {.path = path}).Then([](Message<FileReply> reply) {
+    return std::string(reply.Read().getText().cStr());
   });
 }
 
 Future<std::string> FileSystem::ReadSymlink(std::string_view path) {
-  return Ask(
-             FileOperation::READ_SYMLINK, path, [](FileRequest::Builder) {},
-             kDeadline)
-      .Then([](Message<FileReply> reply) {
-        return std::string(reply.Read().getText().cStr());
-      });
+  return AskText(FileOperation::READ_SYMLINK, path);
 }
 
 Future<std::string> FileSystem::RealPath(std::string_view path) {
-  return Ask(
-             FileOperation::REAL_PATH, path, [](FileRequest::Builder) {},
-             kDeadline)
-      .Then([](Message<FileReply> reply) {
-        return std::string(reply.Read().getText().cStr());
-      });
+  return AskText(FileOperation::REAL_PATH, path);
 }
 
 Future<> FileSystem::SetMode(std::string_view path, uint32_t mode) {
-  return Do(FileOperation::SET_MODE, path,
-            [&](FileRequest::Builder out) { out.setMode(mode); });
+  return Do(FileOperation::SET_MODE, {.path = path, .mode = mode});
 }
 
 Future<> FileSystem::SetTimes(std::string_view path, FileTime accessed,
                               FileTime modified) {
-  return Do(FileOperation::SET_TIMES, path, [&](FileRequest::Builder out) {
-    out.setAccessed(accessed.count());
-    out.setModified(modified.count());
-  });
+  return Do(FileOperation::SET_TIMES,
+            {.path = path, .accessed = accessed, .modified = modified});
 }
 
 Future<> FileSystem::WriteStream(int stream, std::span<const std::byte> data) {
-  return Do(FileOperation::WRITE_STREAM, "", [&](FileRequest::Builder out) {
-    out.setOffset(static_cast<uint64_t>(stream));
-    Put(out, data);
-  });
+  return Do(FileOperation::WRITE_STREAM,
+            {.offset = static_cast<uint64_t>(stream), .data = data});
 }
 
 Future<FileData> FileSystem::ReadStream(size_t size) {
-  return Ask(
-             FileOperation::READ_STREAM, "",
-             [&](FileRequest::Builder out) { out.setSize(size); },
-             kInputDeadline)
-      .Then([](Message<FileReply> reply) { return FileData(std::move(reply)); });
+  return AskData(FileOperation::READ_STREAM, {.size = size}, kInputDeadline);
 }
 
 }  // namespace ebbrt

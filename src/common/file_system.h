@@ -1,14 +1,14 @@
 // The FileSystem Ebb: the front-end's files, on every node.
 //
-// The front-end grants a directory (hosted/file_server.h); until it does there are
-// no files. Paths begin there, with or without a slash: "/data/x" is data/x in that
-// directory. What would lead out of it, `..` and symbolic links included, is refused
-// with EACCES, whatever happens on the front-end's disk meanwhile. Only regular files
-// and directories are opened.
+// The front-end grants a directory (hosted/file_server.h); until it does there
+// are no files. Paths begin there, with or without a slash: "/data/x" is data/x
+// in that directory. What would lead out of it, `..` and symbolic links
+// included, is refused with EACCES, whatever happens on the front-end's disk
+// meanwhile. Only regular files and directories are opened.
 //
-// These are the operations as they travel, each a message to the front-end and back;
-// nothing is cached. OpenFile (open_file.h) reads ahead and caches, and at ring 0 the
-// C library's functions stand on that.
+// These are the operations as they travel, each a message to the front-end and
+// back; nothing is cached. OpenFile (open_file.h) reads ahead and caches, and
+// at ring 0 the C library's functions stand on that.
 //
 // Errors are std::system_error with the errno that the operation gave on the
 // front-end, in std::generic_category(); NodeLost and DeadlineExceeded when the
@@ -32,7 +32,7 @@ namespace ebbrt {
 enum OpenFlags : uint32_t {
   kOpenRead = 1 << 0,
   kOpenWrite = 1 << 1,
-  kOpenAppend = 1 << 2,     // every write goes to the end
+  kOpenAppend = 1 << 2,  // every write goes to the end
   kOpenCreate = 1 << 3,
   kOpenExclusive = 1 << 4,  // with kOpenCreate: fail if it is there
   kOpenTruncate = 1 << 5,
@@ -88,6 +88,7 @@ struct FileEntry {
 class FileSystem : public HomeEbb<FileSystem> {
  public:
   static constexpr std::string_view kProtocol = "ebbrt.FileSystem";
+  static constexpr bool kFrontEndOnly = true;
   using HomeEbb::HomeEbb;
 
   /// The most that one Read or Write carries, bytes.
@@ -104,7 +105,8 @@ class FileSystem : public HomeEbb<FileSystem> {
   /// the front-end's system, not yet on its disk. `data` is copied.
   Future<size_t> Write(FileId file, uint64_t offset,
                        std::span<const std::byte> data);
-  /// The same at the end of a file opened with kOpenAppend; gives where it ended.
+  /// The same at the end of a file opened with kOpenAppend; gives where it
+  /// ended.
   Future<uint64_t> Append(FileId file, std::span<const std::byte> data);
   Future<FileStatus> StatusOf(FileId file);
   Future<> Truncate(FileId file, uint64_t size);
@@ -133,8 +135,8 @@ class FileSystem : public HomeEbb<FileSystem> {
 
   /// Writes to the front-end's standard output (1) or error (2).
   Future<> WriteStream(int stream, std::span<const std::byte> data);
-  /// What can be read from its standard input, at most `size` bytes; none at its
-  /// end. However long that takes.
+  /// What can be read from its standard input, at most `size` bytes; none at
+  /// its end. However long that takes.
   Future<FileData> ReadStream(size_t size);
 
   // At home.
@@ -142,12 +144,31 @@ class FileSystem : public HomeEbb<FileSystem> {
   using Methods = MethodList<&FileSystem::Serve>;
 
  private:
-  template <typename Fill>
-  Future<Message<FileReply>> Ask(FileOperation operation,
-                                 std::string_view path, Fill fill,
-                                 Clock::duration deadline);
-  template <typename Fill>
-  Future<> Do(FileOperation operation, std::string_view path, Fill fill);
+  /// What a request holds besides its operation.
+  struct Fields {
+    std::string_view path{};
+    std::string_view other{};
+    FileId file = 0;
+    uint32_t flags = 0;
+    uint32_t mode = 0;
+    uint64_t offset = 0;
+    uint64_t size = 0;
+    std::span<const std::byte> data{};
+    FileTime accessed{};
+    FileTime modified{};
+  };
+  /// What the front-end answers; fails with its error.
+  Future<Message<FileReply>> Ask(FileOperation operation, const Fields& fields,
+                                 Clock::duration deadline = kDeadline);
+  Future<> Do(FileOperation operation, const Fields& fields);
+  Future<FileStatus> AskStatus(FileOperation operation, const Fields& fields);
+  Future<std::string> AskText(FileOperation operation, std::string_view path);
+  Future<FileData> AskData(FileOperation operation, const Fields& fields,
+                           Clock::duration deadline = kDeadline);
+
+  /// A disk may take its time; a front-end that is gone is found out by the
+  /// connection.
+  static constexpr Clock::duration kDeadline = std::chrono::minutes(2);
 };
 
 inline constexpr EbbRef<FileSystem> file_system{kFileSystemId};

@@ -49,4 +49,9 @@ void HomeEbbBase::CheckCall(const IncomingCall& call, LocalIdMap::Type type,
   local_id_map->CheckType(call.ebb, type);  // the caller may be wrong
 }
 
+void HomeEbbBase::RefuseFrontEndOnly(EbbId id) {
+  throw std::runtime_error(
+      Concat({"Ebb ", id, " is for front-ends only, and this node is none"}));
+}
+
 }  // namespace ebbrt::detail

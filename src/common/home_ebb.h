@@ -17,6 +17,9 @@
 //   // anywhere:
 //   hello->Call<&Hello::Greet>([](Greeting::Builder in) { in.setText("hi"); })
 //
+// With `static constexpr bool kFrontEndOnly = true;` the Ebb is at home on the
+// front-end and nowhere else; its methods need then not be linked into images.
+//
 // A method may also return Future<>; its results go back when that is ready,
 // and `in` and `out` stay valid until then.
 //
@@ -39,6 +42,7 @@
 #include "common/protocol.h"
 #include "common/shared_ebb.h"
 #include "platform/clock.h"
+#include "platform/runtime_port.h"
 
 namespace ebbrt {
 
@@ -85,6 +89,7 @@ template <typename T, typename Methods>
 struct MethodTable;
 template <typename T, auto... kMethods>
 struct MethodTable<T, MethodList<kMethods...>> {
+  static constexpr size_t kCount = sizeof...(kMethods);
   using Server = Future<std::unique_ptr<IOBuf>> (*)(T&, IncomingCall);
   static constexpr std::array<Server, sizeof...(kMethods)> kServers = {
       &ServeMethod<kMethods, T>...};
@@ -124,6 +129,8 @@ class HomeEbbBase {
   /// has so many methods, std::logic_error if it is of another type.
   static void CheckCall(const IncomingCall& call, LocalIdMap::Type type,
                         std::string_view protocol, size_t methods);
+  /// Throws std::runtime_error: a node that is no front-end was made the home.
+  [[noreturn]] static void RefuseFrontEndOnly(EbbId id);
 
  private:
   EbbId id_;
@@ -181,10 +188,13 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
   using Table = detail::MethodTable<U, typename U::Methods>;
 
   static Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
-    CheckCall(call, LocalIdMap::TypeOf<T>(), T::kProtocol,
-              Table<>::kServers.size());
-    T& ebb = EbbRef<T>(call.ebb).Rep();
-    return Table<>::kServers[call.method](ebb, std::move(call));
+    CheckCall(call, LocalIdMap::TypeOf<T>(), T::kProtocol, Table<>::kCount);
+    if constexpr (platform::kMayBeFrontEnd || !requires { T::kFrontEndOnly; }) {
+      T& ebb = EbbRef<T>(call.ebb).Rep();
+      return Table<>::kServers[call.method](ebb, std::move(call));
+    } else {
+      RefuseFrontEndOnly(call.ebb);
+    }
   }
 };
 

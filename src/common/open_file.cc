@@ -56,9 +56,9 @@ class FileBlocks {
   /// The blocks with bytes of [begin, end).
   void DropRange(uint64_t begin, uint64_t end) {
     std::lock_guard guard(lock_);
-    blocks_.erase(blocks_.lower_bound(begin / OpenFile::kBlock),
-                  blocks_.lower_bound((end + OpenFile::kBlock - 1) /
-                                      OpenFile::kBlock));
+    blocks_.erase(
+        blocks_.lower_bound(begin / OpenFile::kBlock),
+        blocks_.lower_bound((end + OpenFile::kBlock - 1) / OpenFile::kBlock));
   }
   void DropAll() {
     std::lock_guard guard(lock_);
@@ -180,8 +180,9 @@ size_t OpenFile::Write(uint64_t offset, std::span<const std::byte> data) {
   while (done < data.size()) {
     size_t wrote;
     try {
-      wrote = file_system->Write(opened_.file, offset + done, data.subspan(done))
-                  .Get();
+      wrote =
+          file_system->Write(opened_.file, offset + done, data.subspan(done))
+              .Get();
     } catch (...) {
       blocks_->DropRange(offset, offset + data.size());
       if (done > 0) return done;
@@ -195,8 +196,7 @@ size_t OpenFile::Write(uint64_t offset, std::span<const std::byte> data) {
 
 uint64_t OpenFile::Append(std::span<const std::byte> data) {
   uint64_t end = 0;
-  for (size_t done = 0; done < data.size();
-       done += FileSystem::kMaxTransfer) {
+  for (size_t done = 0; done < data.size(); done += FileSystem::kMaxTransfer) {
     end = file_system->Append(opened_.file, data.subspan(done)).Get();
   }
   blocks_->DropAll();

@@ -1,19 +1,20 @@
 // OpenFile: a file of FileSystem's, opened, with what was read of it at hand.
 //
-// Coherence is close-to-open, as NFS has it. What a node reads is what was in the
-// file when the node opened it, or later; so whoever opens a file after another node
-// has closed it (or has synced it) reads what that one wrote. While it is open, what
-// others write to it may be seen late or, until it is opened anew, not at all. All
-// who have the file open on one node share what was read: a write on this node is
-// seen by every later read on it. Beyond the end of what was read the front-end is
-// asked each time, so a file that grows can be followed.
+// Coherence is close-to-open, as NFS has it. What a node reads is what was in
+// the file when the node opened it, or later; so whoever opens a file after
+// another node has closed it (or has synced it) reads what that one wrote.
+// While it is open, what others write to it may be seen late or, until it is
+// opened anew, not at all. All who have the file open on one node share what
+// was read: a write on this node is seen by every later read on it. Beyond the
+// end of what was read the front-end is asked each time, so a file that grows
+// can be followed.
 //
-// Blocks of 64 KiB are read; who reads on where the last read ended has four more on
-// their way. A file keeps at most 32 blocks, while it is open. Writes go to the
-// front-end at once.
+// Blocks of 64 KiB are read; who reads on where the last read ended has four
+// more on their way. A file keeps at most 32 blocks, while it is open. Writes
+// go to the front-end at once.
 //
-// All members block the event, on any core, and throw as FileSystem does. Several
-// events may use one OpenFile.
+// All members block the event, on any core, and throw as FileSystem does.
+// Several events may use one OpenFile.
 #pragma once
 
 #include <cstddef>

@@ -5,12 +5,13 @@
 
 namespace ebbrt::hosted {
 
-/// Lets the nodes of this application use the files below `directory`, for reading
-/// and writing as this process may, instead of those granted before. Throws
-/// std::system_error that names it if it can't be opened. In an event on core 0.
+/// Lets the nodes of this application use the files below `directory`, for
+/// reading and writing as this process may, instead of those granted before.
+/// Throws std::system_error that names it if it can't be opened. In an event on
+/// core 0.
 ///
-/// Standard input, output and error of this process are the nodes' from the moment
-/// the program mentions FileSystem.
+/// Standard input, output and error of this process are the nodes' from the
+/// moment the program mentions FileSystem.
 void GrantFiles(const std::string& directory);
 
 /// Files that nodes have open. Any thread.

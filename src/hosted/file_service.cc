@@ -89,7 +89,8 @@ void Read(int fd, FileRequest::Reader in, FileReply::Builder out) {
   off_t offset = ToOffset(in.getOffset());
   // Not more than there is: the reply is as large as was made for it.
   struct stat status = StatusOf(fd);
-  auto left = static_cast<uint64_t>(std::max<off_t>(status.st_size - offset, 0));
+  auto left =
+      static_cast<uint64_t>(std::max<off_t>(status.st_size - offset, 0));
   // Files of /proc and the like say 0 and have something.
   if (status.st_size > 0) wanted = std::min(wanted, left);
   std::vector<char> data(wanted);
@@ -103,7 +104,8 @@ void Read(int fd, FileRequest::Reader in, FileReply::Builder out) {
   std::memcpy(out.initData(size).begin(), data.data(), size);
 }
 
-void Write(int fd, bool append, FileRequest::Reader in, FileReply::Builder out) {
+void Write(int fd, bool append, FileRequest::Reader in,
+           FileReply::Builder out) {
   auto data = in.getData();
   if (data.size() > FileSystem::kMaxTransfer) Throw(EINVAL);
   off_t offset = ToOffset(in.getOffset());
@@ -297,8 +299,8 @@ void FileService::Open(NodeId from, FileRequest::Reader in,
   auto file = std::make_shared<File>();
   file->owner = from;
   file->append = (in.getFlags() & kOpenAppend) != 0;
-  file->descriptor = Directory()->Open(
-      View(in.getPath()), LinuxFlags(in.getFlags()), in.getMode());
+  file->descriptor = Directory()->Open(View(in.getPath()),
+                                       LinuxFlags(in.getFlags()), in.getMode());
   struct stat status = StatusOf(file->descriptor.Get());
   // Devices, pipes and sockets are no files that could be sent.
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) Throw(EACCES);
@@ -341,8 +343,9 @@ void FileService::Serve(NodeId from, FileRequest::Reader in,
 
 void FileService::Forget(NodeId node) {
   std::lock_guard guard(mutex_);
-  std::erase_if(files_,
-                [node](const auto& entry) { return entry.second->owner == node; });
+  std::erase_if(files_, [node](const auto& entry) {
+    return entry.second->owner == node;
+  });
   open_.erase(node);
   gone_.insert(node);
 }

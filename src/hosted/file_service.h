@@ -1,7 +1,7 @@
 // FileService: carries out the requests of FileSystem on a granted directory.
 //
-// What is behind the Ebb on the front-end (file_server.cc), without messenger and
-// events, so that it can be tested and fuzzed with any request.
+// What is behind the Ebb on the front-end (file_server.cc), without messenger
+// and events, so that it can be tested and fuzzed with any request.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class FileService {
   /// Until Grant, requests for files fail with ENODEV.
   FileService() = default;
 
-  /// Lets nodes use the files below `path`, instead of those granted before; what
-  /// is open stays open. Throws std::system_error.
+  /// Lets nodes use the files below `path`, instead of those granted before;
+  /// what is open stays open. Throws std::system_error.
   void Grant(const std::string& path);
 
   /// Does what node `from` asks for; an error is in the reply, and then nothing

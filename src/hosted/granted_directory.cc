@@ -20,7 +20,8 @@ namespace {
   throw std::system_error(error, std::generic_category());
 }
 
-/// The path as the kernel takes it below the directory: without leading slashes.
+/// The path as the kernel takes it below the directory: without leading
+/// slashes.
 std::string Relative(std::string_view path) {
   if (path.empty()) Throw(ENOENT);
   if (path.size() >= PATH_MAX) Throw(ENAMETOOLONG);

@@ -1,9 +1,11 @@
-// GrantedDirectory: a directory as a world of its own, for paths that others name.
+// GrantedDirectory: a directory as a world of its own, for paths that others
+// name.
 //
 // Every path is resolved by the kernel below the directory (openat2 with
-// RESOLVE_BENEATH), component by component, so that neither `..` nor a symbolic link
-// leads out of it, also not one that somebody swaps in meanwhile. What is created,
-// removed or renamed is named by its parent's descriptor and its last component.
+// RESOLVE_BENEATH), component by component, so that neither `..` nor a symbolic
+// link leads out of it, also not one that somebody swaps in meanwhile. What is
+// created, removed or renamed is named by its parent's descriptor and its last
+// component.
 #pragma once
 
 #include <string>
@@ -29,15 +31,16 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// Members throw std::system_error with the errno; EACCES for what leads out. Any
-/// thread.
+/// Members throw std::system_error with the errno; EACCES for what leads out.
+/// Any thread.
 class GrantedDirectory {
  public:
-  /// Throws std::system_error with `path` if it is no directory that can be opened.
+  /// Throws std::system_error with `path` if it is no directory that can be
+  /// opened.
   explicit GrantedDirectory(const std::string& path);
 
-  /// Opens what `path` names with open(2)'s `flags` and `mode`. Never waits, and
-  /// never becomes the controlling terminal.
+  /// Opens what `path` names with open(2)'s `flags` and `mode`. Never waits,
+  /// and never becomes the controlling terminal.
   Descriptor Open(std::string_view path, int flags, unsigned mode = 0) const;
 
   struct Place {
@@ -47,8 +50,8 @@ class GrantedDirectory {
   /// Where `path` is or would be. EINVAL if its last component is none.
   Place Find(std::string_view path) const;
 
-  /// The path, beginning with a slash, of what a descriptor refers to; ENOENT if it
-  /// isn't below the directory (any more).
+  /// The path, beginning with a slash, of what a descriptor refers to; ENOENT
+  /// if it isn't below the directory (any more).
   std::string PathOf(int fd) const;
 
  private:

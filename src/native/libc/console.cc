@@ -1,10 +1,10 @@
-// The calls on file descriptors that every program links. The three standard streams
-// are the front-end's; the node's console as long as there is none, or for good. All
-// others are files (descriptors.h).
+// The calls on file descriptors that every program links. The three standard
+// streams are the front-end's; the node's console as long as there is none, or
+// for good. All others are files (descriptors.h).
 
-#include <cerrno>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "common/runtime.h"
 #include "native/libc/descriptors.h"

@@ -103,8 +103,8 @@ ssize_t FileTable::Read(int fd, void* data, size_t size) {
     auto description = Find(fd);
     if ((description->flags & kOpenRead) == 0) ThrowErrno(EBADF);
     std::lock_guard guard(description->position_lock);
-    size_t got = description->file.Read(
-        description->position, {static_cast<std::byte*>(data), size});
+    size_t got = description->file.Read(description->position,
+                                        {static_cast<std::byte*>(data), size});
     description->position += got;
     return static_cast<ssize_t>(got);
   });

@@ -29,7 +29,8 @@ struct Description {
 class FileTable final : public Descriptors {
  public:
   static constexpr int kFirst = 3;
-  static constexpr int kEnd = kFirst + static_cast<int>(FileSystem::kMaxOpenFiles);
+  static constexpr int kEnd =
+      kFirst + static_cast<int>(FileSystem::kMaxOpenFiles);
 
   /// The one table; made, and told to console.cc, by the first call.
   static FileTable& Get();

@@ -1,5 +1,5 @@
-// POSIX's files, which are the front-end's (common/open_file.h). Calls block the
-// context, not the core. Without a front-end they fail with ENOSYS.
+// POSIX's files, which are the front-end's (common/open_file.h). Calls block
+// the context, not the core. Without a front-end they fail with ENOSYS.
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ using ebbrt::libc::FileTable;
 using ebbrt::libc::Guard;
 using ebbrt::libc::ThrowErrno;
 
-ebbrt::SpinLock directory_lock;  // guards:
+ebbrt::SpinLock directory_lock;            // guards:
 std::string* working_directory = nullptr;  // null: the root; else "/a/b"
 
 std::string WorkingDirectory() {
@@ -38,7 +38,8 @@ std::string WorkingDirectory() {
 
 std::string Join(const std::string& directory, std::string_view path) {
   if (path.starts_with('/')) return std::string(path);
-  return directory == "/" ? Concat({"/", path}) : Concat({directory, "/", path});
+  return directory == "/" ? Concat({"/", path})
+                          : Concat({directory, "/", path});
 }
 
 /// The path that the front-end is asked for. An empty one stays empty: ENOENT.
@@ -74,8 +75,8 @@ uint32_t OpenFlagsOf(int flags) {
 int Open(const std::string& path, int flags, mode_t mode) {
   constexpr mode_t kMask = 022;  // as umask() says
   auto& table = FileTable::Get();
-  return table.Add(std::make_shared<Description>(path, OpenFlagsOf(flags),
-                                                 mode & ~kMask));
+  return table.Add(
+      std::make_shared<Description>(path, OpenFlagsOf(flags), mode & ~kMask));
 }
 
 mode_t ModeArgument(int flags, va_list arguments) {
@@ -164,9 +165,8 @@ ssize_t pread(int fd, void* data, size_t size, off_t offset) {
   return Guard([&]() -> ssize_t {
     if (offset < 0) ThrowErrno(EINVAL);
     auto description = FileTable::Get().Find(fd);
-    return static_cast<ssize_t>(
-        description->file.Read(static_cast<uint64_t>(offset),
-                               {static_cast<std::byte*>(data), size}));
+    return static_cast<ssize_t>(description->file.Read(
+        static_cast<uint64_t>(offset), {static_cast<std::byte*>(data), size}));
   });
 }
 
@@ -220,8 +220,8 @@ int lstat(const char* path, struct stat* status) {
   });
 }
 
-/// Whether it is there; what may be done with it only the attempt tells, since it
-/// is the front-end that is permitted.
+/// Whether it is there; what may be done with it only the attempt tells, since
+/// it is the front-end that is permitted.
 int access(const char* path, int) {
   struct stat status;
   return stat(path, &status);

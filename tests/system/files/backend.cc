@@ -1,5 +1,5 @@
-// The parts of test_files.py: each uses files as any C or C++ program would, and says
-// what is wrong, ending with 1.
+// The parts of test_files.py: each uses files as any C or C++ program would,
+// and says what is wrong, ending with 1.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -53,7 +53,8 @@ void Stdio() {
   Require(std::string(line) == "first line\n", "the first line");
   Require(std::fseek(file, 6, SEEK_SET) == 0, "fseek");
   Require(std::fgetc(file) == 'l' && std::ftell(file) == 7, "fgetc, ftell");
-  Require(std::fseek(file, 0, SEEK_END) == 0 && std::ftell(file) == 23, "the end");
+  Require(std::fseek(file, 0, SEEK_END) == 0 && std::ftell(file) == 23,
+          "the end");
   Require(std::fgetc(file) == EOF && std::feof(file), "end of file");
   std::fclose(file);
   file = std::fopen("made.txt", "w+");
@@ -157,7 +158,8 @@ void Errors() {
   char c = 0;
   Require(read(fd, &c, 1) == 1 && read(copy, &c, 1) == 1 && c == 'i',
           "a duplicate shares the position");
-  Require(close(fd) == 0 && read(copy, &c, 1) == 1 && close(copy) == 0, "close");
+  Require(close(fd) == 0 && read(copy, &c, 1) == 1 && close(copy) == 0,
+          "close");
 }
 
 void Escapes() {
@@ -198,8 +200,9 @@ void Large() {
   Require(at == kSize, "the size, " + std::to_string(at));
   for (uint64_t offset : {2'999'000u, 65'535u, 1u, 1'500'000u, 65'535u}) {
     ssize_t got = pread(fd, buffer.data(), 1'500, static_cast<off_t>(offset));
-    Require(got == static_cast<ssize_t>(std::min<uint64_t>(1'500, kSize - offset)),
-            "pread");
+    Require(
+        got == static_cast<ssize_t>(std::min<uint64_t>(1'500, kSize - offset)),
+        "pread");
     for (ssize_t i = 0; i < got; ++i) {
       Require(buffer[i] == ByteAt(offset + i), "pread's bytes");
     }
@@ -293,11 +296,16 @@ void NoFiles() {
 }
 
 const std::map<std::string, std::function<void()>> kParts = {
-    {"stdio", Stdio},       {"streams", Streams},
-    {"directories", Directories}, {"errors", Errors},
-    {"escapes", Escapes},   {"large", Large},
-    {"disk-full", DiskFull}, {"hold", Hold},
-    {"standard-streams", StandardStreams}, {"cores", Cores},
+    {"stdio", Stdio},
+    {"streams", Streams},
+    {"directories", Directories},
+    {"errors", Errors},
+    {"escapes", Escapes},
+    {"large", Large},
+    {"disk-full", DiskFull},
+    {"hold", Hold},
+    {"standard-streams", StandardStreams},
+    {"cores", Cores},
     {"no-files", NoFiles}};
 
 }  // namespace

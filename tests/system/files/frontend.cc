@@ -1,6 +1,7 @@
-// files_frontend IMAGE DIRECTORY CORES PART...: grants the directory (none if it is
-// "-"), boots a back-end for each PART, one after the other, and says how many files
-// they have left open. Ends with the first exit code that isn't 0.
+// files_frontend IMAGE DIRECTORY CORES PART...: grants the directory (none if
+// it is
+// "-"), boots a back-end for each PART, one after the other, and says how many
+// files they have left open. Ends with the first exit code that isn't 0.
 #include <cstdio>
 #include <string>
 #include <system_error>
@@ -12,7 +13,8 @@
 void ebbrt::AppMain() {
   const auto& arguments = runtime::Arguments();
   if (arguments.size() < 4) {
-    std::fprintf(stderr, "usage: files_frontend IMAGE DIRECTORY CORES PART...\n");
+    std::fprintf(stderr,
+                 "usage: files_frontend IMAGE DIRECTORY CORES PART...\n");
     runtime::Exit(2);
   }
   try {

@@ -106,9 +106,9 @@ TEST_F(FileServiceTest, NothingLeadsOut) {
   fs::create_symlink("../secret", top_ / "granted/relative");
   fs::create_symlink("..", top_ / "granted/up");
   fs::create_symlink("/proc/self/root", top_ / "granted/proc");
-  for (auto path : {"../secret", "/../secret", "inner/../../secret", "absolute",
-                    "relative", "up/secret", "proc/etc/passwd", "..",
-                    "inner/../../granted/file"}) {
+  for (auto path :
+       {"../secret", "/../secret", "inner/../../secret", "absolute", "relative",
+        "up/secret", "proc/etc/passwd", "..", "inner/../../granted/file"}) {
     SCOPED_TRACE(path);
     EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenRead), EACCES);
     EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenWrite | kOpenTruncate),
@@ -199,16 +199,17 @@ TEST_F(FileServiceTest, DirectoriesLinksAndNames) {
             ENAMETOOLONG);
   EXPECT_EQ(Error(FileOperation::OPEN, std::string(5000, '/'), "", kOpenRead),
             ENAMETOOLONG);
-  EXPECT_EQ(Error(FileOperation::OPEN, std::string_view("file\0x", 6), "",
-                  kOpenRead),
-            EINVAL);
+  EXPECT_EQ(
+      Error(FileOperation::OPEN, std::string_view("file\0x", 6), "", kOpenRead),
+      EINVAL);
 }
 
 TEST_F(FileServiceTest, ReadsLargeDirectoriesInParts) {
   for (int i = 0; i < 3000; ++i) {
     Put(top_ / "granted/inner" / ("entry" + std::to_string(i)), "");
   }
-  uint32_t directory = Ask(FileOperation::OPEN, "inner", "", kOpenRead).getFile();
+  uint32_t directory =
+      Ask(FileOperation::OPEN, "inner", "", kOpenRead).getFile();
   std::set<std::string> names;
   for (uint64_t position = 0;;) {
     auto entries =
@@ -257,7 +258,8 @@ TEST_F(FileServiceTest, WhatIsTooMuchIsCutOrRefused) {
       Ask(FileOperation::OPEN, "file", "", kOpenRead | kOpenWrite).getFile();
   EXPECT_EQ(OnFile(FileOperation::READ, file, 0, UINT64_MAX).getData().size(),
             7u);
-  EXPECT_EQ(OnFile(FileOperation::READ, file, UINT64_MAX, 1).getError(), EINVAL);
+  EXPECT_EQ(OnFile(FileOperation::READ, file, UINT64_MAX, 1).getError(),
+            EINVAL);
   EXPECT_EQ(OnFile(FileOperation::READ, file, INT64_MAX, 1).getData().size(),
             0u);
   std::string large(FileSystem::kMaxTransfer + 1, 'x');
