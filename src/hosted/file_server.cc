@@ -6,7 +6,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cerrno>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -60,7 +59,7 @@ uint32_t ReadStandard(FileRequest::Reader in, FileReply::Builder out) {
   } while (got < 0 && errno == EINTR);
   if (got < 0) return static_cast<uint32_t>(errno);
   auto size = static_cast<size_t>(got);
-  std::memcpy(out.initData(size).begin(), data.data(), size);
+  std::copy_n(data.begin(), size, out.initData(size).asChars().begin());
   return 0;
 }
 

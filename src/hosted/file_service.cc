@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -101,7 +100,7 @@ void Read(int fd, FileRequest::Reader in, FileReply::Builder out) {
     if (got == 0) break;
     size += static_cast<size_t>(got);
   }
-  std::memcpy(out.initData(size).begin(), data.data(), size);
+  std::copy_n(data.begin(), size, out.initData(size).asChars().begin());
 }
 
 void Write(int fd, bool append, FileRequest::Reader in,

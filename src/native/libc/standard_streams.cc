@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <exception>
 #include <string>
 #include <utility>
@@ -53,7 +52,7 @@ ssize_t ReadFromFrontEnd(void* data, size_t size) {
   try {
     auto input = file_system->ReadStream(size).Get();
     auto bytes = input.Bytes();
-    std::memcpy(data, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(data));
     return static_cast<ssize_t>(bytes.size());
   } catch (const std::exception&) {
     errno = EIO;
