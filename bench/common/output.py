@@ -1,4 +1,4 @@
-"""A benchmark's command line, and its results: printed, and as JSON and CSV."""
+"""A benchmark's command line, and its results: printed, and as JSON, CSV and SVG."""
 
 import argparse
 import csv
@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-from common import machine, places
+from common import machine, places, plot as plots
 
 
 @dataclasses.dataclass
@@ -20,6 +20,7 @@ class Table:
     columns: list[str]
     rows: list[list]
     notes: list[str] = dataclasses.field(default_factory=list)
+    plot: plots.Plot | None = None  # drawn beside the CSV file
 
     def text(self) -> str:
         cells = [self.columns] + [[_show(v) for v in row] for row in self.rows]
@@ -65,15 +66,23 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 def publish(name: str, tables: list[Table], directory: pathlib.Path) -> None:
-    """Prints the tables and writes NAME.json and one CSV file per table."""
+    """Prints the tables and writes NAME.json, one CSV file per table, and a
+    picture of those that have a plot. What an earlier run wrote goes first: its
+    tables may have had other names."""
     described = machine.description()
     directory.mkdir(parents=True, exist_ok=True)
+    for suffix in "csv", "svg":
+        for stale in directory.glob(f"{name}-*.{suffix}"):
+            stale.unlink()
     for table in tables:
         print(table.text(), end="\n\n")
         with open(directory / f"{name}-{table.name}.csv", "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(table.columns)
             writer.writerows(table.rows)
+        if table.plot:
+            picture = plots.svg(table.plot, table.title, table.columns, table.rows)
+            (directory / f"{name}-{table.name}.svg").write_text(picture)
     result = {
         "benchmark": name,
         "machine": described,

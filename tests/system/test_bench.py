@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The benchmarks run and say something sensible; what they count is exact."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -8,12 +10,21 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 from harness import NATIVE, ROOT, require
 
 sys.path.insert(0, str(ROOT / "bench"))
 
-from common import alternate, counter, known_loop, qemu, symbols  # noqa: E402
+from common import (  # noqa: E402
+    alternate,
+    counter,
+    known_loop,
+    output,
+    plot,
+    qemu,
+    symbols,
+)
 
 
 class CounterTest(unittest.TestCase):
@@ -84,6 +95,79 @@ class CommonTest(unittest.TestCase):
         self.assertEqual(results, {"a": [1, 4, 5], "b": [2, 3, 6]})
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class PlotTest(unittest.TestCase):
+    COLUMNS = ["name", "size", "a", "b"]
+    ROWS = [["x & <y>", 64, 10, 1.0], ["z", 128, 20, None], ["w", 4096, 40, 3.0]]
+
+    def draw(self, kind: plot.Kind, x: str, **more) -> xml.etree.ElementTree.Element:
+        drawn = plot.Plot(kind, [x], ["a", "b"], "instructions", **more)
+        text = plot.svg(drawn, "A & B", self.COLUMNS, self.ROWS)
+        return xml.etree.ElementTree.fromstring(text)
+
+    def bar_lengths(self, picture, color: str) -> list[float]:
+        """Without the legend's square, which comes first."""
+        boxes = [b for b in picture.iter(f"{SVG}rect") if b.get("fill") == color]
+        return [float(box.get("width")) for box in boxes[1:]]
+
+    def test_bars_are_as_long_as_their_values(self) -> None:
+        picture = self.draw(plot.Kind.BARS, "name")
+        first = self.bar_lengths(picture, "#0072b2")
+        self.assertEqual(len(first), 3)
+        self.assertAlmostEqual(first[1], 2 * first[0], delta=0.2)
+        self.assertAlmostEqual(first[2], 4 * first[0], delta=0.2)
+        # The empty cell has no bar.
+        self.assertEqual(len(self.bar_lengths(picture, "#d55e00")), 2)
+        words = [text.text for text in picture.iter(f"{SVG}text")]
+        self.assertIn("x & <y>", words)
+        self.assertIn("A & B", words)
+
+    def test_stacked_bars_lie_end_to_end(self) -> None:
+        picture = self.draw(plot.Kind.STACKS, "name")
+        boxes = [b for b in picture.iter(f"{SVG}rect") if b.get("height") == "14.0"]
+        first, second = boxes[:2]
+        self.assertAlmostEqual(
+            float(first.get("x")) + float(first.get("width")),
+            float(second.get("x")),
+            delta=0.2,
+        )
+
+    def test_logarithmic_lines_are_straight_for_a_power_law(self) -> None:
+        rows = [["", 2**i, 10**i, None] for i in range(1, 5)]
+        drawn = plot.Plot(
+            plot.Kind.LINES, ["size"], ["a"], "y", log_x=True, log_y=True
+        )
+        text = plot.svg(drawn, "t", self.COLUMNS, rows)
+        (line,) = xml.etree.ElementTree.fromstring(text).iter(f"{SVG}polyline")
+        points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
+        steps = [
+            (after[0] - before[0], after[1] - before[1])
+            for before, after in zip(points, points[1:])
+        ]
+        for step in steps[1:]:
+            self.assertAlmostEqual(step[0], steps[0][0], delta=0.3)
+            self.assertAlmostEqual(step[1], steps[0][1], delta=0.3)
+        self.assertGreater(steps[0][0], 0)
+        self.assertLess(steps[0][1], 0)  # upward
+
+    def test_what_an_earlier_run_wrote_goes(self) -> None:
+        directory = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory())
+        )
+        stale, other = directory / "b-old.svg", directory / "c-old.svg"
+        for path in stale, other:
+            path.write_text("")
+        drawn = plot.Plot(plot.Kind.BARS, ["name"], ["a"], "y")
+        table = output.Table("t", "T", self.COLUMNS, self.ROWS, plot=drawn)
+        with contextlib.redirect_stdout(io.StringIO()):
+            output.publish("b", [table], directory)
+        self.assertFalse(stale.exists())
+        self.assertTrue(other.exists())
+        self.assertTrue((directory / "b-t.svg").exists())
+
+
 class CommandTest(unittest.TestCase):
     """Each benchmark in its short form."""
 
@@ -111,6 +195,8 @@ class CommandTest(unittest.TestCase):
             self.assertEqual(
                 len(csv.read_text().splitlines()), len(table["rows"]) + 1
             )
+            if table["plot"]:
+                xml.etree.ElementTree.parse(csv.with_suffix(".svg"))
         return {table["name"]: table for table in written["tables"]}
 
     def test_dispatch(self) -> None:
