@@ -221,6 +221,17 @@ class CommandTest(unittest.TestCase):
         since_entry = [row[2] for row in tables["stages-microvm"]["rows"]][1:]
         self.assertEqual(since_entry, sorted(since_entry))
 
+    def test_sizes(self) -> None:
+        for name in ("apps/hello/hello", "apps/memcached/memcached", "tests/system/files/files"):
+            require(NATIVE / f"{name}.map")
+        rows = {row[0]: row[1] for row in self.bench("sizes")["images"]["rows"]}
+        whole = (NATIVE / "apps/hello/hello.img").stat().st_size
+        self.assertEqual(sum(rows.values()), whole)
+        # What is not accounted for is little, and nothing of it missing elsewhere.
+        self.assertLess(rows["headers and gaps"], 16_000)
+        self.assertGreater(rows["lwIP"], 20_000)
+        self.assertLess(rows["application"], 10_000)
+
     def test_missing_builds_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
             result = subprocess.run(

@@ -85,6 +85,38 @@ TEST(Gthread, AContendedMutexLetsTheCoreGoOn) {
   EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
+TEST(Gthread, AMutexHoldsAgainstEveryCore) {
+  std::mutex plain;
+  std::recursive_mutex recursive;
+  // Neither atomic nor volatile: what the mutexes are for.
+  int of_plain = 0, of_recursive = 0;
+  constexpr int kRounds = 3000;
+  std::vector<Future<>> done;
+  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
+    Promise<> promise;
+    done.push_back(promise.GetFuture());
+    EventManager::SpawnRemote(
+        [&, promise = std::move(promise)]() mutable {
+          for (int i = 0; i < kRounds; ++i) {
+            {
+              std::lock_guard guard(plain);
+              ++of_plain;
+            }
+            std::lock_guard outer(recursive);
+            std::lock_guard inner(recursive);
+            int before = of_recursive;
+            asm volatile("pause" : : : "memory");
+            of_recursive = before + 1;
+          }
+          promise.SetValue();
+        },
+        core);
+  }
+  for (auto& future : done) future.Get();
+  EXPECT_EQ(of_plain, kRounds * static_cast<int>(platform::CoreCount()));
+  EXPECT_EQ(of_recursive, kRounds * static_cast<int>(platform::CoreCount()));
+}
+
 TEST(Gthread, MutexErrors) {
   ebbrt_gthread_mutex_t mutex = EBBRT_GTHREAD_MUTEX_INIT;
   EXPECT_EQ(ebbrt_gthread_mutex_unlock(&mutex), EPERM);
