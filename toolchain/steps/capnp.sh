@@ -31,6 +31,13 @@ adapt_kj() {
   # The demangler (45 KB), for the name of an exception that is not std::exception.
   replace "$1/exception.c++" \
     'abi::__cxa_demangle(name, nullptr, nullptr, &status)' nullptr
+  # What it logs is for the console: a message that nobody expected needs neither
+  # descriptors nor the front-end.
+  replace "$1/exception.c++" 'miniposix::write(STDERR_FILENO, textPtr' \
+    'ebbrt_write_log(textPtr'
+  replace "$1/exception.c++" 'class ExceptionCallback::RootExceptionCallback:' \
+    'extern "C" miniposix::ssize_t ebbrt_write_log(const void*, size_t);
+class ExceptionCallback::RootExceptionCallback:'
   # A function for each pair of types that some assertion compares (15 KB), to show
   # the two values beside the text of the condition.
   replace "$1/debug.h" 'if (auto _kjCondition = ::kj::_::MAGIC_ASSERT << cond)' \

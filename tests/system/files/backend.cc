@@ -262,28 +262,7 @@ void StandardStreams() {
   std::printf("without an end of line");
 }
 
-std::string Read(const std::string& path) {
-  int fd = open(path.c_str(), O_RDONLY);
-  Require(fd >= 0, "open " + path);
-  char buffer[100];
-  ssize_t size = read(fd, buffer, sizeof(buffer));
-  Require(size >= 0, "read " + path);
-  Require(read(fd, buffer + size, 1) == 0, "the end of " + path);
-  Require(close(fd) == 0, "close " + path);
-  return {buffer, static_cast<size_t>(size)};
-}
-
-void Write(const std::string& path, const std::string& text) {
-  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  Require(fd >= 0, "open " + path);
-  Require(write(fd, text.data(), text.size()) ==
-              static_cast<ssize_t>(text.size()),
-          "write " + path);
-  Require(close(fd) == 0, "close " + path);
-}
-
-/// All cores read and write files of their own, and read one together. By
-/// descriptors: docs/filesystem.md says why not with streams.
+/// All cores read and write files of their own, and read one together.
 void Cores() {
   std::vector<ebbrt::Future<>> done;
   for (ebbrt::CoreId core = 0; core < ebbrt::platform::CoreCount(); ++core) {
@@ -295,9 +274,9 @@ void Cores() {
             auto name = "/of-core-" + std::to_string(core);
             for (int round = 0; round < 10; ++round) {
               auto text = name + std::to_string(round);
-              Write(name, text);
-              Require(Read(name) == text, name);
-              Require(Read("/hello.txt") == "first line\nsecond line\n",
+              std::ofstream(name) << text;
+              Require(Contents(name) == text, name);
+              Require(Contents("/hello.txt") == "first line\nsecond line\n",
                       "hello.txt");
             }
             promise.SetValue();
