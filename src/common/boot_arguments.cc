@@ -66,6 +66,8 @@ void ParseOurs(BootArguments& result, std::string_view key,
     result.front_end = Require(Endpoint::Parse(value), key, value, "ip:port");
   } else if (key == "ebbrt.secret") {
     result.secret = Require(SecretFromHex(value), key, value, "32 hex digits");
+  } else if (key == "ebbrt.port") {
+    result.port = Number<uint16_t>(key, value, 1, UINT16_MAX);
   } else if (key == "ebbrt.ip") {
     result.network =
         Require(Ipv4Network::Parse(value), key, value, "ip/prefix");
@@ -127,6 +129,7 @@ std::string BootArguments::ToCommandLine() const {
     line += Concat({" ebbrt.frontend=", front_end->ToString()});
     line += Concat({" ebbrt.secret=", SecretToHex(secret)});
   }
+  if (port != 0) line += Concat({" ebbrt.port=", port});
   if (network) {
     line += Concat(
         {" ebbrt.ip=", network->address.ToString(), "/", network->prefix});

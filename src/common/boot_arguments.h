@@ -32,6 +32,7 @@ struct BootArguments {
   NodeId node = kNoNode;               ///< ebbrt.node=2
   std::optional<Endpoint> front_end;   ///< ebbrt.frontend=10.0.0.1:4711
   Secret secret{};                     ///< ebbrt.secret=32 hex digits
+  uint16_t port = 0;                   ///< ebbrt.port=4712, the messenger's
   std::optional<Ipv4Network> network;  ///< ebbrt.ip=10.0.0.2/24
   std::optional<Ipv4Address> gateway;  ///< ebbrt.gateway=10.0.0.1
   std::optional<uint32_t> protocol;    ///< ebbrt.protocol=1

@@ -72,31 +72,38 @@ Future<> InAnEvent(CoreId core, MoveFunction<void()> function) {
   return future;
 }
 
-/// Ends the retired `id` here and on every connected node, and frees it. On
-/// core 0; blocks.
-void EndOnAll(EbbId id, LocalIdMap::Root root) {
+/// Ends `id`, whose root is `root` if this node has one, here and on other nodes
+/// but `teller`. A back-end tells the front-end, which tells the rest. On core
+/// 0; blocks.
+void EndHereAndTell(EbbId id, LocalIdMap::Root root, NodeId teller) {
   std::vector<Future<RawMessage>> calls;
+  bool tells_all = runtime::ThisNode() == kFrontEndNode;
   for (NodeId node : messenger->Nodes()) {
+    if (node == teller || !(tells_all || node == kFrontEndNode)) continue;
     calls.push_back(
         messenger->Call({node, id, ProtocolId(kProtocol), 0}, nullptr));
   }
-  EndHere(id, std::move(root), nullptr);
+  if (root != nullptr) EndHere(id, std::move(root), nullptr);
   for (auto& call : calls) {
     try {
       call.Get();
     } catch (const NodeLost&) {  // with all that it had cached
     }
   }
-  FreeIfOurs(id);
 }
 
 /// In an event of its own, as every server.
 Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
-  if (HomeOf(call.ebb) != call.from) {
+  bool at_front_end = runtime::ThisNode() == kFrontEndNode;
+  if (HomeOf(call.ebb) != call.from &&
+      (at_front_end || call.from != kFrontEndNode)) {
     throw std::runtime_error(
         Concat({"node ", call.from, " is not the home of Ebb ", call.ebb}));
   }
-  if (auto root = local_id_map->Retire(call.ebb)) {
+  auto root = local_id_map->Retire(call.ebb);
+  if (at_front_end) {
+    EndHereAndTell(call.ebb, std::move(root), call.from);
+  } else if (root != nullptr) {
     EndHere(call.ebb, std::move(root), nullptr);
   }
   return MakeReadyFuture(std::unique_ptr<IOBuf>());
@@ -138,7 +145,8 @@ Future<> EndOnAllNodes(EbbId id) {
   auto root = local_id_map->Retire(id);
   if (root == nullptr) throw EbbDestroyed(id);
   return InAnEvent(0, [id, root = std::move(root)]() mutable {
-    EndOnAll(id, std::move(root));
+    EndHereAndTell(id, std::move(root), kNoNode);
+    FreeIfOurs(id);
   });
 }
 

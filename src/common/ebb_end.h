@@ -39,8 +39,7 @@ using EndOnCore = void (*)(void* root);
 /// root is being made. Throws EbbDestroyed when the end has begun before.
 Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core = nullptr);
 
-/// The same on all nodes that are connected with this one, which is the Ebb's
-/// home. Throws std::logic_error elsewhere and for fixed ids, EbbDestroyed when
+/// The same on all nodes of the application; this one is the Ebb's home. Throws std::logic_error elsewhere and for fixed ids, EbbDestroyed when
 /// there is no such Ebb (any more). Fails with what kept a node from ending it;
 /// the id is then not used again.
 Future<> EndOnAllNodes(EbbId id);

@@ -69,7 +69,7 @@ FrameHeader Decode(const HeaderBytes& bytes) {
   }
   auto kind = Take<uint8_t>(bytes, kKindAt);
   if (kind < static_cast<uint8_t>(FrameKind::kHello) ||
-      kind > static_cast<uint8_t>(FrameKind::kError)) {
+      kind > static_cast<uint8_t>(FrameKind::kCrossed)) {
     throw BadFrame(Concat({"frame of unknown kind ", kind}));
   }
   header.kind = static_cast<FrameKind>(kind);

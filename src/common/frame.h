@@ -6,7 +6,8 @@
 //   +---------------------------------------------------------------------------+
 //   | payload, `length` bytes |
 //
-// A connection starts with one kHello frame from each side. The header has no
+// A connection starts with one kHello frame from each side, first from the one
+// that has dialed. The header has no
 // padding and no host order; a frame that breaks a rule ends its connection
 // with an error that names the rule, and nothing else.
 #pragma once
@@ -23,13 +24,14 @@ namespace ebbrt {
 
 /// Goes up with every change of the frames or of the runtime's own messages. A
 /// front-end and an image that differ in it refuse each other.
-inline constexpr uint16_t kProtocolVersion = 2;
+inline constexpr uint16_t kProtocolVersion = 3;
 
 enum class FrameKind : uint8_t {
   kHello = 1,  ///< payload: HelloPayload
   kCall = 2,   ///< payload: the parameters, a Cap'n Proto message
   kReply = 3,  ///< payload: the results, a Cap'n Proto message
   kError = 4,  ///< payload: what went wrong, text; request 0: the connection
+  kCrossed = 5,  ///< instead of a hello: wait for mine, I am dialing you
 };
 
 struct FrameHeader {

@@ -1,6 +1,5 @@
 #include "common/messenger.h"
 
-#include <cstring>
 #include <span>
 #include <utility>
 
@@ -8,9 +7,10 @@
 #include "common/deadline.h"
 #include "common/ebb_end.h"
 #include "common/event_manager.h"
+#include "common/messenger.capnp.h"
+#include "common/messenger_peer.h"
 #include "common/protocol.h"
 #include "common/runtime.h"
-#include "common/timer.h"
 #include "platform/log.h"
 
 namespace ebbrt {
@@ -18,51 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long a connection may take to prove itself.
-constexpr auto kHelloDeadline = 10s;
-
-/// The payload of kHello: the secret, then the node's id, little-endian.
-constexpr uint32_t kHelloSize = sizeof(Secret) + sizeof(NodeId);
-
-[[gnu::cold]] std::unique_ptr<IOBuf> MakeHello(const Secret& secret) {
-  std::array<std::byte, kHelloSize> bytes;
-  std::memcpy(bytes.data(), secret.data(), secret.size());
-  NodeId node = runtime::ThisNode();
-  bytes[secret.size()] = static_cast<std::byte>(node & 0xFF);
-  bytes[secret.size() + 1] = static_cast<std::byte>(node >> 8);
-  return MakeFrame({.kind = FrameKind::kHello},
-                   IOBuf::Copy(bytes, FrameHeader::kSize));
-}
-
-/// The node that said hello. Throws BadFrame unless it knows the secret.
-[[gnu::cold]] NodeId CheckHello(const Frame& frame, const Secret& secret) {
-  if (frame.header.kind != FrameKind::kHello ||
-      frame.header.length != kHelloSize) {
-    throw BadFrame("the first frame is no hello");
-  }
-  std::array<std::byte, kHelloSize> bytes;
-  frame.payload->CopyOut(bytes);
-  // All bytes are compared whatever the first ones are, so that the time taken
-  // tells nothing about the secret.
-  unsigned difference = 0;
-  for (size_t i = 0; i < secret.size(); ++i) {
-    difference |= secret[i] ^ std::to_integer<unsigned>(bytes[i]);
-  }
-  if (difference != 0) {
-    throw BadFrame("wrong secret; the peer belongs to another application");
-  }
-  return static_cast<NodeId>(std::to_integer<unsigned>(bytes[secret.size()]) |
-                             std::to_integer<unsigned>(bytes[secret.size() + 1])
-                                 << 8);
-}
-
-/// Fails `promise` in an event of its own: what waits for it may do anything.
-template <typename T>
-[[gnu::cold]] void FailLater(Promise<T> promise, NodeLost error) {
-  EventManager::Spawn([promise = std::move(promise), error]() mutable {
-    promise.SetException(std::make_exception_ptr(error));
-  });
-}
+/// From the first call to a node until both hellos have been exchanged.
+constexpr auto kDialDeadline = 20s;
 
 }  // namespace
 
@@ -70,226 +27,41 @@ NodeLost::NodeLost(NodeId node, const std::string& why)
     : std::runtime_error(Concat({"node ", node, " is lost: ", why})),
       node_(node) {}
 
-/// One connection and the calls that wait on it. Core 0.
-class Messenger::Peer : public TcpConnection::Handler {
- public:
-  [[gnu::cold]] Peer(Messenger& messenger,
-                     std::unique_ptr<TcpConnection> connection)
-      : messenger_(messenger), connection_(std::move(connection)) {
-    connection_->SetHandler(this);
-    connection_->Send(MakeHello(messenger_.secret_));
-    deadline_.Start(kHelloDeadline, [this] { End("no hello in time"); });
-  }
-
-  NodeId Node() const { return node_; }
-
-  void Call(FrameHeader header, std::unique_ptr<IOBuf> parameters,
-            Clock::duration deadline, Promise<RawMessage> promise) {
-    do {
-      header.request = next_request_++;
-    } while (header.request == 0 || calls_.contains(header.request));
-    auto frame = MakeFrame(header, std::move(parameters));
-    PendingCall& call = calls_[header.request];
-    call.promise = std::move(promise);
-    call.timer.Start(deadline, [this, request = header.request, deadline] {
-      auto late = calls_.extract(request);
-      late.mapped().promise.SetException(
-          std::make_exception_ptr(DeadlineExceeded(deadline)));
-    });
-    connection_->Send(std::move(frame));
-  }
-
-  void OnReceive(std::unique_ptr<IOBuf> data) override {
-    try {
-      parser_.Feed(std::move(data));
-      while (auto frame = parser_.Next()) {
-        if (node_ == kNoNode) {
-          Greet(*frame);
-        } else {
-          Handle(*std::move(frame));
-        }
-      }
-    } catch (const std::exception& error) {
-      connection_->Send(MakeFrame({.kind = FrameKind::kError},
-                                  IOBuf::Copy(std::string_view(error.what()))));
-      End(error.what());  // destroys this
-    }
-  }
-
-  [[gnu::cold]] void OnClosed(std::error_code error) override {
-    std::string why = error ? error.message() : "it closed the connection";
-    if (parser_.InFrame()) why += " in the middle of a frame";
-    End(why);
-  }
-
-  /// Fails every call that waits.
-  [[gnu::cold]] void FailCalls(const std::string& why) {
-    for (auto& [request, call] : std::exchange(calls_, {})) {
-      FailLater(std::move(call.promise), NodeLost(node_, why));
-    }
-  }
-
-  [[gnu::cold]] std::string Name() const {
-    return node_ != kNoNode ? Concat({"node ", node_})
-                            : connection_->Remote().ToString();
-  }
-
- private:
-  struct PendingCall {
-    Promise<RawMessage> promise;
-    Timer timer;
-  };
-
-  void End(const std::string& why) { messenger_.PeerEnded(this, why); }
-
-  [[gnu::cold]] void Greet(const Frame& frame) {
-    if (frame.header.kind == FrameKind::kError) {
-      throw BadFrame(Concat({"refused: ", Text(frame)}));
-    }
-    NodeId node = CheckHello(frame, messenger_.secret_);
-    deadline_.Stop();
-    parser_.SetMaxPayload(kMaxPayload);
-    messenger_.AddNode(*this, node);
-    node_ = node;
-  }
-
-  void Handle(Frame frame) {
-    switch (frame.header.kind) {
-      case FrameKind::kCall:
-        // An event of its own: it may block, and must not be on our stack.
-        EventManager::Spawn(
-            [&messenger = messenger_, node = node_,
-             frame = std::make_unique<Frame>(std::move(frame))]() mutable {
-              Serve(messenger, node, std::move(*frame));
-            });
-        return;
-      case FrameKind::kReply:
-        return Answer(frame, [payload = std::move(frame.payload)](
-                                 Promise<RawMessage>& promise) mutable {
-          promise.SetValue(RawMessage::FromBytes(std::move(payload)));
-        });
-      case FrameKind::kError:
-        if (frame.header.request == 0) {
-          throw BadFrame(Concat({"it reported: ", Text(frame)}));
-        }
-        return Answer(
-            frame, [text = Text(frame)](Promise<RawMessage>& promise) {
-              promise.SetException(std::make_exception_ptr(RemoteError(text)));
-            });
-      case FrameKind::kHello:
-        throw BadFrame("a second hello");
-    }
-  }
-
-  /// Ends a call that was waiting. What waits for it continues as an event of
-  /// its own: it may block, and may end this connection.
-  template <typename F>
-  void Answer(const Frame& frame, F set) {
-    auto call = calls_.find(frame.header.request);
-    if (call == calls_.end()) {
-      if (frame.header.request < next_request_) return;  // past its deadline
-      throw BadFrame("an answer to a call that wasn't made");
-    }
-    auto promise = std::move(call->second.promise);
-    calls_.erase(call);
-    EventManager::Spawn(
-        [promise = std::move(promise), set = std::move(set)]() mutable {
-          try {
-            set(promise);
-          } catch (...) {  // an answer that is no message fails its own call
-            if (promise.Valid()) {
-              promise.SetException(std::current_exception());
-            }
-          }
-        });
-  }
-
-  static std::string Text(const Frame& frame) {
-    return frame.payload == nullptr ? "" : frame.payload->ToString();
-  }
-
-  static void Serve(Messenger& messenger, NodeId from, Frame frame) {
-    FrameHeader header = frame.header;
-    Dispatch(from, std::move(frame))
-        .Finally([&messenger, from,
-                  header](Future<std::unique_ptr<IOBuf>> done) {
-          FrameHeader answer{.kind = FrameKind::kReply,
-                             .request = header.request};
-          std::unique_ptr<IOBuf> payload;
-          try {
-            payload = done.Get();
-          } catch (const std::exception& error) {
-            answer.kind = FrameKind::kError;
-            payload =
-                IOBuf::Copy(std::string_view(error.what()), FrameHeader::kSize);
-          }
-          // The caller may be gone by now; then nobody waits for this.
-          auto peer = messenger.nodes_.find(from);
-          if (peer == messenger.nodes_.end()) return;
-          peer->second->connection_->Send(
-              MakeFrame(answer, std::move(payload)));
-        })
-        .Detach("answering a call");
-  }
-
-  static Future<std::unique_ptr<IOBuf>> Dispatch(NodeId from, Frame frame) {
-    try {
-      auto server = FindProtocol(frame.header.protocol);
-      if (server == nullptr) {
-        throw std::runtime_error(
-            "this node has no Ebb type of that protocol; were front-end and "
-            "image built from the same source?");
-      }
-      return server({from, frame.header.ebb, frame.header.method,
-                     RawMessage::FromBytes(std::move(frame.payload))});
-    } catch (...) {
-      return MakeFailedFuture<std::unique_ptr<IOBuf>>(std::current_exception());
-    }
-  }
-
-  Messenger& messenger_;
-  std::unique_ptr<TcpConnection> connection_;
-  FrameParser parser_{kHelloSize > 1024 ? kHelloSize : 1024};
-  NodeId node_ = kNoNode;
-  Timer deadline_;
-  uint32_t next_request_ = 1;
-  std::unordered_map<uint32_t, PendingCall> calls_;  // not answered
-};
-
 Messenger& Messenger::HandleFault(EbbId id) {
   static Messenger* messenger = [] {
     detail::ServeEnds();
-    return new Messenger;  // lives as long as the node
+    return new Messenger(runtime::ThisNode());  // lives as long as the node
   }();
   CacheRep(id, messenger);
   return *messenger;
 }
 
-Endpoint Messenger::Listen(const Secret& secret) {
+// Here, where Peer is complete.
+Messenger::Messenger(NodeId self) : self_(self) {}
+Messenger::~Messenger() = default;
+
+Endpoint Messenger::Listen(const Secret& secret, uint16_t port) {
   secret_ = secret;
   listener_ = network_manager->Listen(
-      0, [this](std::unique_ptr<TcpConnection> c) { Accept(std::move(c)); });
-  return {network_manager->Address(), listener_->Local().port};
-}
-
-void Messenger::Accept(std::unique_ptr<TcpConnection> connection) {
-  auto peer = std::make_unique<Peer>(*this, std::move(connection));
-  Peer* key = peer.get();
-  peers_.emplace(key, std::move(peer));
-}
-
-Future<> Messenger::DialHome(Endpoint front_end, const Secret& secret) {
-  secret_ = secret;
-  return network_manager->Connect(front_end).Finally(
-      [this](Future<std::unique_ptr<TcpConnection>> connected) {
-        try {
-          Accept(connected.Get());
-        } catch (const std::system_error& error) {
-          throw NodeLost(kFrontEndNode, error.what());
-        }
-        return WaitForNode(kFrontEndNode);
+      port, [this](std::unique_ptr<TcpConnection> connection) {
+        AddPeer(std::move(connection), kNoNode);
       });
+  return {network_manager->Address(), Port()};
 }
+
+uint16_t Messenger::Port() const {
+  return listener_ == nullptr ? 0 : listener_->Local().port;
+}
+
+Messenger::Peer& Messenger::AddPeer(std::unique_ptr<TcpConnection> connection,
+                                    NodeId dialed) {
+  auto peer = std::make_unique<Peer>(*this, std::move(connection), dialed);
+  Peer& added = *peer;
+  peers_.emplace(&added, std::move(peer));
+  return added;
+}
+
+// --- Calls
 
 Future<RawMessage> Messenger::Call(const Callee& callee,
                                    std::unique_ptr<IOBuf> parameters,
@@ -321,14 +93,84 @@ void Messenger::CallOnCore0(NodeId node, FrameHeader header,
                             Clock::duration deadline,
                             Promise<RawMessage> promise) {
   auto peer = nodes_.find(node);
-  if (peer == nodes_.end()) {
+  if (peer != nodes_.end()) {
+    peer->second->Call(header, std::move(parameters), deadline,
+                       std::move(promise));
+    return;
+  }
+  PendingDial* dial = CanDial(node) ? &Dial(node) : nullptr;
+  if (dial == nullptr) {
     promise.SetException(
         std::make_exception_ptr(NodeLost(node, "it is not connected")));
     return;
   }
-  peer->second->Call(header, std::move(parameters), deadline,
-                     std::move(promise));
+  auto& waiting = *dial->calls.emplace_back(
+      std::make_unique<WaitingCall>(header, std::move(parameters), Clock::now(),
+                                    deadline, std::move(promise)));
+  waiting.timer.Start(deadline, [&waiting, dial] {
+    auto promise = std::move(waiting.promise);
+    auto deadline = waiting.deadline;
+    std::erase_if(dial->calls,
+                  [&](const auto& call) { return call.get() == &waiting; });
+    promise.SetException(std::make_exception_ptr(DeadlineExceeded(deadline)));
+  });
 }
+
+void Messenger::Serve(NodeId from, Frame frame) {
+  FrameHeader header = frame.header;
+  Dispatch(from, std::move(frame))
+      .Finally([this, from, header](Future<std::unique_ptr<IOBuf>> done) {
+        FrameHeader answer{.kind = FrameKind::kReply,
+                           .request = header.request};
+        std::unique_ptr<IOBuf> payload;
+        try {
+          payload = done.Get();
+        } catch (const std::exception& error) {
+          answer.kind = FrameKind::kError;
+          payload =
+              IOBuf::Copy(std::string_view(error.what()), FrameHeader::kSize);
+        }
+        // The caller may be gone by now; then nobody waits for this.
+        auto peer = nodes_.find(from);
+        if (peer != nodes_.end()) {
+          peer->second->Send(answer, std::move(payload));
+        }
+      })
+      .Detach("answering a call");
+}
+
+Future<std::unique_ptr<IOBuf>> Messenger::Dispatch(NodeId from, Frame frame) {
+  try {
+    IncomingCall call{from, frame.header.ebb, frame.header.method,
+                      RawMessage::FromBytes(std::move(frame.payload))};
+    if (frame.header.protocol == kProtocol) {
+      return MakeReadyFuture(ServeOwn(std::move(call)));
+    }
+    auto server = FindProtocol(frame.header.protocol);
+    if (server == nullptr) {
+      throw std::runtime_error(
+          "this node has no Ebb type of that protocol; were front-end and "
+          "image built from the same source?");
+    }
+    return server(std::move(call));
+  } catch (...) {
+    return MakeFailedFuture<std::unique_ptr<IOBuf>>(std::current_exception());
+  }
+}
+
+std::unique_ptr<IOBuf> Messenger::ServeOwn(IncomingCall call) {
+  auto node = static_cast<NodeId>(call.ebb);
+  if (call.method == kWhere && directory_ != nullptr) {
+    return directory_->Where(node);
+  }
+  if (call.method == kObituary && call.from == kFrontEndNode) {
+    ForgetNode(node, call.parameters.As<NodeObituary>().getWhy().cStr());
+    return nullptr;
+  }
+  throw std::runtime_error("that is not for this node's messenger");
+}
+
+// --- Nodes
 
 std::vector<NodeId> Messenger::Nodes() const {
   std::vector<NodeId> nodes;
@@ -355,36 +197,146 @@ void Messenger::ForgetNode(NodeId node, const std::string& why) {
   for (auto& promise : TakeWaiting(node)) {
     FailLater(std::move(promise), NodeLost(node, why));
   }
+  if (auto dial = TakeDial(node)) {
+    for (auto& call : dial->calls) {
+      FailLater(std::move(call->promise), NodeLost(node, why));
+    }
+    peers_.erase(dial->peer);
+  }
   auto peer = nodes_.find(node);
   if (peer != nodes_.end()) PeerEnded(peer->second, why);
 }
 
-void Messenger::AddNode(Peer& peer, NodeId node) {
-  if (node == kNoNode || node == runtime::ThisNode()) {
+bool Messenger::Admit(Peer& peer, NodeId node, uint16_t port) {
+  if (node == kNoNode || node == self_) {
     throw BadFrame(Concat({"a hello from node ", node}));
   }
-  if (!nodes_.try_emplace(node, &peer).second) {
+  if (peer.Dialed() != kNoNode && peer.Dialed() != node) {
+    throw BadFrame(
+        Concat({"node ", node, " answers in place of ", peer.Dialed()}));
+  }
+  if (nodes_.contains(node)) {
     throw BadFrame(Concat({"node ", node, " is connected already"}));
+  }
+  // Both dial: of the two connections the one is kept that the smaller dialed.
+  bool dials = FindDial(node) != nullptr;
+  if (peer.Dialed() == kNoNode && dials && self_ < node) return false;
+  nodes_.emplace(node, &peer);
+  if (directory_ != nullptr) {
+    directory_->Up(node, {peer.Remote().address, port});
   }
   for (auto& promise : TakeWaiting(node)) {
     EventManager::Spawn(
         [promise = std::move(promise)]() mutable { promise.SetValue(); });
+  }
+  return true;
+}
+
+void Messenger::SendWaiting(Peer& peer) {
+  auto dial = TakeDial(peer.Node());
+  if (dial == nullptr) return;
+  if (dial->peer != &peer) peers_.erase(dial->peer);
+  for (auto& call : dial->calls) {
+    peer.Call(call->header, std::move(call->parameters),
+              call->deadline - (Clock::now() - call->since),
+              std::move(call->promise));
   }
 }
 
 void Messenger::PeerEnded(Peer* peer, const std::string& why) {
   auto owner = peers_.extract(peer);
   NodeId node = peer->Node();
-  if (node != kNoNode) {
-    nodes_.erase(node);
-    peer->FailCalls(why);
-    for (auto& function : on_node_lost_) function(node, why);
+  if (node == kNoNode) {
+    platform::WriteConsole(Concat({"ebbrt: messenger: connection with ",
+                                   peer->Name(), " refused: ", why, "\n"}));
+    PendingDial* dial = FindDial(peer->Dialed());
+    if (dial != nullptr && dial->peer == peer) {
+      dial->peer = nullptr;
+      ForgetNode(peer->Dialed(), why);
+    }
     return;
   }
-  platform::WriteConsole(Concat({"ebbrt: messenger: connection with ",
-                                 peer->Name(), " refused: ", why, "\n"}));
-  // Who waits in DialHome.
-  if (runtime::ThisNode() != kFrontEndNode) ForgetNode(kFrontEndNode, why);
+  nodes_.erase(node);
+  peer->FailCalls(why);
+  if (directory_ != nullptr) directory_->Lost(node, why);
+  for (auto& function : on_node_lost_) function(node, why);
+}
+
+// --- Dialing
+
+Future<> Messenger::DialHome(Endpoint front_end, const Secret& secret) {
+  secret_ = secret;
+  StartDial(kFrontEndNode);
+  auto reached = WaitForNode(kFrontEndNode);
+  Connect(kFrontEndNode, front_end);
+  return reached;
+}
+
+bool Messenger::CanDial(NodeId node) const {
+  return node != self_ && node != kFrontEndNode &&
+         nodes_.contains(kFrontEndNode);
+}
+
+Messenger::PendingDial& Messenger::Dial(NodeId node) {
+  if (auto* dial = FindDial(node)) return *dial;
+  EventManager::Spawn([this, node] {
+    try {
+      auto answer =
+          Call({kFrontEndNode, node, kProtocol, kWhere}, nullptr).Get();
+      auto address = answer.As<NodeAddress>();
+      Connect(node, {{address.getAddress()}, address.getPort()});
+    } catch (const std::exception& error) {
+      ForgetNode(node, error.what());
+    }
+  });
+  return StartDial(node);
+}
+
+Messenger::PendingDial& Messenger::StartDial(NodeId node) {
+  auto& dial = *dials_.emplace_back(std::make_unique<PendingDial>());
+  dial.node = node;
+  dial.deadline.Start(kDialDeadline, [this, node] {
+    ForgetNode(node, "it took too long to connect");
+  });
+  return dial;
+}
+
+void Messenger::Connect(NodeId node, Endpoint endpoint) {
+  network_manager->Connect(endpoint)
+      .Finally([this, node](Future<std::unique_ptr<TcpConnection>> connected) {
+        PendingDial* dial = FindDial(node);
+        if (dial == nullptr) return;  // it was quicker, or is lost
+        try {
+          dial->peer = &AddPeer(connected.Get(), node);
+        } catch (const std::exception& error) {
+          ForgetNode(node, error.what());
+        }
+      })
+      .Detach("dialing a node");
+}
+
+Messenger::PendingDial* Messenger::FindDial(NodeId node) const {
+  for (const auto& dial : dials_) {
+    if (dial->node == node) return dial.get();
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Messenger::PendingDial> Messenger::TakeDial(NodeId node) {
+  for (auto& dial : dials_) {
+    if (dial->node != node) continue;
+    std::swap(dial, dials_.back());
+    auto taken = std::move(dials_.back());
+    dials_.pop_back();
+    return taken;
+  }
+  return nullptr;
+}
+
+void Messenger::DialCrossed(Peer* peer) {
+  PendingDial* dial = FindDial(peer->Dialed());
+  if (dial != nullptr && dial->peer == peer) dial->peer = nullptr;
+  peers_.erase(peer);
 }
 
 }  // namespace ebbrt

@@ -40,6 +40,7 @@ void GoHome() {
     Report(Concat({"the front-end is gone (", why, "), so this node ends"}));
     Exit(kNodeFailed);
   });
+  messenger->Listen(boot.secret, boot.port);  // for the other back-ends
   messenger->DialHome(*boot.front_end, boot.secret).Get();
   at_home = true;
 }

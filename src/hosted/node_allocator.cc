@@ -12,6 +12,7 @@
 #include "common/frame.h"
 #include "common/global_id_map.h"  // back-ends ask for it: serve it
 #include "common/messenger.h"
+#include "common/node_directory.h"
 #include "common/runtime.h"
 #include "common/timer.h"
 #include "platform/log.h"
@@ -32,11 +33,17 @@ std::vector<std::string> SplitWords(const std::string& text) {
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
+/// Where a back-end's messenger listens if others reach it only by a port of
+/// the host's.
+constexpr uint16_t kForwardedMessengerPort = 4712;
+
 /// A node from its request on. The daemon's callbacks come on a thread of its
 /// client; each becomes an event on core 0, where everything else happens.
 class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
  public:
-  IaasNode(NodeId id, std::string image) : id_(id), image_(std::move(image)) {}
+  /// A node that reaches the front-end's machine at `host`.
+  IaasNode(NodeId id, std::string image, Ipv4Address host)
+      : id_(id), image_(std::move(image)), host_(host) {}
 
   ~IaasNode() override { Release(); }
 
@@ -101,6 +108,10 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
     callbacks.started = [this](const iaas::NodeInfo& info) {
       OnCore0([info](IaasNode& node) {
         node.info_ = info;
+        for (const auto& forward : info.forwards) {
+          if (forward.guest_port != kForwardedMessengerPort) continue;
+          NodeDirectory::Get().SetAddress(node.id_, {node.host_, forward.host_port});
+        }
         node.CheckUp();
       });
     };
@@ -164,6 +175,7 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
 
   const NodeId id_;
   const std::string image_;
+  const Ipv4Address host_;
   iaas::Node machine_;
   std::optional<iaas::NodeInfo> info_;  // once the daemon has told
   bool connected_ = false;
@@ -209,6 +221,7 @@ class IaasNodeAllocator : public NodeAllocator {
     if (session_) return;
     client_ = iaas::EnsureDaemon();
     session_ = client_.OpenSession(program_invocation_short_name);
+    NodeDirectory::Get();  // before anybody connects
     home_ = messenger->Listen(runtime::Boot().secret);
     home_.address = Ipv4Address::Parse(session_.Network().host_address).value();
     if (!session_.Network().limits.empty()) {
@@ -223,6 +236,9 @@ class IaasNodeAllocator : public NodeAllocator {
     boot.front_end = home_;
     boot.secret = runtime::Boot().secret;
     boot.protocol = kProtocolVersion;
+    bool forwards =
+        session_.Network().kind == iaas::NetworkKind::kUserNetworking;
+    if (forwards) boot.port = kForwardedMessengerPort;
 
     iaas::NodeSpec request;
     request.image = std::filesystem::absolute(spec.image).string();
@@ -231,12 +247,13 @@ class IaasNodeAllocator : public NodeAllocator {
     request.cores = spec.cores;
     request.memory_mib = static_cast<uint32_t>(spec.memory_mib);
     request.machine = ToMachine(spec.machine);
-    if (session_.Network().kind == iaas::NetworkKind::kUserNetworking) {
+    if (forwards) {
+      request.forwards.push_back({.guest_port = kForwardedMessengerPort});
       for (uint16_t port : spec.ports) {
         request.forwards.push_back({.guest_port = port});
       }
     }
-    auto node = std::make_shared<IaasNode>(id, spec.image);
+    auto node = std::make_shared<IaasNode>(id, spec.image, home_.address);
     auto started = node->Start(session_, std::move(request), spec.deadline);
     return started.Then([node]() -> std::unique_ptr<Node> {
       return std::make_unique<NodeHandle>(node);

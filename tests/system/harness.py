@@ -58,6 +58,17 @@ def eventually(condition, seconds: float = 10.0) -> bool:
     return condition()
 
 
+NOBODY = 65534
+
+
+def without_privileges(words: list) -> list:
+    """The command, run as a user with no capability."""
+    return [
+        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+        "--bounding-set=-all", "--inh-caps=-all", *words,
+    ]  # fmt: skip
+
+
 class Namespace:
     """A network namespace with a loopback, a directory for the daemon's socket
     and state, and an account of what is left in it at the end."""

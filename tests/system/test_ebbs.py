@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """Ebbs across real machines: first calls that ask the front-end, and the end."""
 
+import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
-from harness import HOSTED, NATIVE, Namespace, require
+from harness import HOSTED, NATIVE, NOBODY, Namespace, require, without_privileges
 
 
 class EbbsTest(unittest.TestCase):
@@ -44,6 +47,37 @@ class EbbsTest(unittest.TestCase):
                     rf"^node 2: cached by {cores} cores\n"
                     r"node 2: cached by 0 cores\n"
                     r"node 2: Ebb \d+ is destroyed, .*\n$")
+
+    def test_back_ends_call_each_other_and_each_others_ebbs_end(self) -> None:
+        for cores in (1, 2):
+            with self.subTest(cores=cores):
+                result = self.play("neighbours", cores, 4)
+                self.assertEqual(
+                    sorted(result.stdout.splitlines()),
+                    [f"node {node}: connected with 4" for node in range(2, 6)])
+
+    def test_back_ends_reach_each_other_by_the_hosts_ports(self) -> None:
+        """Without privileges each has a network of its own (user networking)."""
+        os.chown(self.namespace.directory, NOBODY, NOBODY)
+        copies = self.enterContext(tempfile.TemporaryDirectory())
+        os.chmod(copies, 0o755)
+        image = shutil.copy(self.image, copies)
+        front_end = shutil.copy(self.front_end, copies)
+        result = self.namespace.run(
+            without_privileges([front_end, image, "neighbours", 1, 3]),
+            capture_output=True, text=True, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("nodes can't reach one another", result.stderr)
+        self.assertEqual(result.stdout.count("connected with 3\n"), 3)
+        self.namespace.assert_clean(self)
+
+    def test_calls_to_a_neighbour_that_is_killed_fail(self) -> None:
+        result = self.play("widow", 1, 2)
+        self.assertRegex(
+            result.stdout,
+            r"^node 3: hanging\n"
+            r"node 2: node 3 is lost: .*\n"
+            r"node 2: node 3 is lost: .*not connected with the front-end\n$")
 
 
 if __name__ == "__main__":

@@ -20,18 +20,9 @@ import harness  # noqa: E402
 
 TOOLS = harness.HOSTED / "tools" / "iaasd"
 SOURCE = pathlib.Path(__file__).parent / "iaasd" / "guest.S"
-NOBODY = 65534
 EXIT_CODE = 21  # of the guest
 KILLED = 137  # iaasctl run's status when the node was killed
 ALREADY_SERVED = 3  # iaasd's status when another has its socket
-
-
-def without_privileges(words: list) -> list:
-    """The command, run as a user with no capability."""
-    return [
-        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-        "--bounding-set=-all", "--inh-caps=-all", *words,
-    ]  # fmt: skip
 
 
 class Case(unittest.TestCase):
@@ -316,17 +307,17 @@ class Ends(Case):
 
 class Users(Case):
     def test_without_privileges_nodes_get_user_networking(self):
-        os.chown(self.ns.directory, NOBODY, NOBODY)
-        daemon = self.start_daemon(prefix=without_privileges)
+        os.chown(self.ns.directory, harness.NOBODY, harness.NOBODY)
+        daemon = self.start_daemon(prefix=harness.without_privileges)
         run = self.ctl("run", self.guest, "--verbose", "--forward", "0:80",
-                       prefix=without_privileges)  # fmt: skip
+                       prefix=harness.without_privileges)  # fmt: skip
         self.assertEqual(run.returncode, EXIT_CODE, run.stderr)
         self.assertIn("ebbrt.ip=10.0.2.15/24 ebbrt.gateway=10.0.2.2", run.stdout)
         self.assertIn("nodes can't reach one another", run.stderr)
         self.assertRegex(run.stderr, r"127\.0\.0\.1:\d+ leads to port 80")
         for network, words in (("bridge", "can't make a bridge"), ("none", None)):
             run = self.ctl("run", self.guest, "--network", network,
-                           prefix=without_privileges)  # fmt: skip
+                           prefix=harness.without_privileges)  # fmt: skip
             if words:
                 self.assertEqual(run.returncode, 1)
                 self.assertIn(words, run.stderr)
@@ -342,20 +333,20 @@ class Users(Case):
         secret = self.images / "secret.elf"
         shutil.copy(self.guest, secret)
         secret.chmod(0o600)
-        run = self.ctl("run", secret, prefix=without_privileges)
+        run = self.ctl("run", secret, prefix=harness.without_privileges)
         self.assertEqual(run.returncode, 1)
-        self.assertIn(f"{secret} can't be read by user {NOBODY}", run.stderr)
+        self.assertIn(f"{secret} can't be read by user {harness.NOBODY}", run.stderr)
         theirs = self.ns.start(
-            without_privileges([self.iaasctl, "run", self.guest, "--word", "mode=h"]),
+            harness.without_privileges([self.iaasctl, "run", self.guest, "--word", "mode=h"]),
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.addCleanup(self.end, theirs)
         self.assertIn("mode=h", theirs.stdout.readline())
         owners = sorted(os.stat(f"/proc/{pid}").st_uid for pid in self.qemus())
-        self.assertEqual(owners, [0, NOBODY])
-        seen = self.ctl("list", prefix=without_privileges).stdout.splitlines()
-        self.assertEqual([line.split()[1] for line in seen[1:]], [str(NOBODY)])
-        kill = self.ctl("kill", "1", prefix=without_privileges)
+        self.assertEqual(owners, [0, harness.NOBODY])
+        seen = self.ctl("list", prefix=harness.without_privileges).stdout.splitlines()
+        self.assertEqual([line.split()[1] for line in seen[1:]], [str(harness.NOBODY)])
+        kill = self.ctl("kill", "1", prefix=harness.without_privileges)
         self.assertIn("no node 1 of yours", kill.stderr)
         self.assertIsNone(mine.poll())
         daemon.kill()  # the tie of QEMU's life survives its change of user

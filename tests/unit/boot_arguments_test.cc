@@ -14,6 +14,7 @@ TEST(BootArguments, ReadsWhatTheFrontEndWrites) {
   for (size_t i = 0; i < written.secret.size(); ++i) {
     written.secret[i] = static_cast<uint8_t>(i * 16);
   }
+  written.port = 4712;
   written.network = Ipv4Network::Parse("10.1.2.9/24");
   written.gateway = Ipv4Address::Parse("10.1.2.3");
   written.protocol = 1;

@@ -1,9 +1,12 @@
 // The parts that back-ends play in test_ebbs.py, by their first argument.
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "common/messenger.h"
 #include "common/runtime.h"
+#include "common/timer.h"
 #include "tests/system/ebbs/shared.h"
 
 namespace ebbs {
@@ -94,11 +97,100 @@ int EndOfAnEbb() {
   return 0;
 }
 
+/// The value of `id`, once somebody has set it.
+std::string Await(EbbId id) {
+  for (;;) {
+    try {
+      return ebbrt::global_id_map->Get(id).Get();
+    } catch (const ebbrt::RemoteError&) {
+      ebbrt::SleepFor(std::chrono::milliseconds(10)).Get();
+    }
+  }
+}
+
+EbbRef<Mortal> AwaitMortalOf(NodeId node) {
+  return EbbRef<Mortal>(static_cast<EbbId>(std::stoul(Await(MortalOf(node)))));
+}
+
+EbbRef<Mortal> CreateMortal() {
+  auto ebb = Mortal::Create();
+  ebbrt::global_id_map
+      ->Set(MortalOf(ebbrt::runtime::ThisNode()), std::to_string(ebb.Id()))
+      .Get();
+  return ebb;
+}
+
+NodeId LastNode() {
+  return static_cast<NodeId>(std::stoul(ebbrt::runtime::Arguments().at(1)));
+}
+
+/// Returns when nodes 2 to the last have come here for the `step`th time.
+void Meet(int step) {
+  constexpr EbbId kMet = ApplicationEbbId(1000);
+  auto place = [=](int node) {
+    return kMet + static_cast<EbbId>(100 * step + node);
+  };
+  ebbrt::global_id_map->Set(place(ebbrt::runtime::ThisNode()), "here").Get();
+  for (int node = 2; node <= LastNode(); ++node) Await(place(node));
+}
+
+/// Every back-end calls every other's Ebb, all at once; then one Ebb ends.
+int Neighbours() {
+  auto own = CreateMortal();
+  std::map<NodeId, EbbRef<Mortal>> others;
+  for (NodeId node = 2; node <= LastNode(); ++node) {
+    if (node != ebbrt::runtime::ThisNode()) {
+      others.emplace(node, AwaitMortalOf(node));
+    }
+  }
+  Meet(0);
+  std::vector<Future<ebbrt::Message<Line>>> calls;
+  for (auto [node, ebb] : others) {
+    calls.push_back(ebb->Call<&Mortal::Touch>([](Line::Builder) {}));
+  }
+  for (auto& call : calls) {
+    Expect(std::string(call.Get().Read().getText().cStr()) == "alive",
+           "an answer");
+  }
+  Meet(1);
+  Say("connected with " + std::to_string(ebbrt::messenger->Nodes().size()));
+  if (ebbrt::runtime::ThisNode() == 2) Mortal::Destroy(own).Get();
+  Meet(2);
+  if (ebbrt::runtime::ThisNode() != 2) {
+    Expect(ebbrt::platform::LocalRep(others.at(2).Id()) == nullptr,
+           "nothing is left of an Ebb that has ended");
+  }
+  Meet(3);
+  return 0;
+}
+
+/// Node 2 waits for node 3, which is killed.
+int Widow() {
+  if (ebbrt::runtime::ThisNode() == 3) {
+    CreateMortal();
+    ebbrt::Promise<> never;
+    never.GetFuture().Get();
+  }
+  auto ebb = AwaitMortalOf(3);
+  for (int i = 0; i < 2; ++i) {
+    try {
+      ebb->Call<&Mortal::Hang>([](Line::Builder) {},
+                               ebbrt::Clock::duration::max())
+          .Get();
+    } catch (const ebbrt::NodeLost& error) {
+      Say(error.what());
+    }
+  }
+  return 0;
+}
+
 int Play(const std::string& part) {
   static const std::map<std::string, int (*)()> parts = {
       {"first-calls", &FirstCalls},
       {"failed-first-call", &FailedFirstCall},
       {"end", &EndOfAnEbb},
+      {"neighbours", &Neighbours},
+      {"widow", &Widow},
   };
   return parts.at(part)();
 }

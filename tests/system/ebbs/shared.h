@@ -38,16 +38,25 @@ inline void Say(const std::string& line) {
       .Get();
 }
 
-/// Made on the front-end at run time and ended there; its id is the value of
-/// kMortal.
+/// Made at run time and ended where it was made; the id of the front-end's is
+/// the value of kMortal, that of a back-end's the value of MortalOf(node).
 class Mortal : public ebbrt::HomeEbb<Mortal> {
  public:
   static constexpr std::string_view kProtocol = "ebbs.mortal";
   using HomeEbb::HomeEbb;
   void Touch(NodeId, Line::Reader, Line::Builder out) { out.setText("alive"); }
-  using Methods = ebbrt::MethodList<&Mortal::Touch>;
+  /// Says so, and never answers.
+  ebbrt::Future<> Hang(NodeId, Line::Reader, Line::Builder) {
+    Say("hanging");
+    return never_.GetFuture();
+  }
+  using Methods = ebbrt::MethodList<&Mortal::Touch, &Mortal::Hang>;
+
+ private:
+  ebbrt::Promise<> never_;
 };
 inline constexpr EbbId kMortal = ApplicationEbbId(5);
+constexpr EbbId MortalOf(NodeId node) { return ApplicationEbbId(100 + node); }
 
 /// One representative per node; its constructor asks the front-end.
 struct Configured : ebbrt::SharedEbb<Configured> {
