@@ -79,6 +79,8 @@ void ParseOurs(BootArguments& result, std::string_view key,
     result.tsc_khz = Number<uint64_t>(key, value, 1'000, 100'000'000);
   } else if (key == "ebbrt.net") {
     result.net_features = value;
+  } else if (key == "ebbrt.stall") {
+    result.stall_ms = Number<uint32_t>(key, value, 1, 3'600'000);
   } else if (key == "ebbrt.quiet") {
     result.quiet = true;
   } else if (key == "ebbrt.bootchart") {
@@ -138,6 +140,7 @@ std::string BootArguments::ToCommandLine() const {
   if (protocol) line += Concat({" ebbrt.protocol=", *protocol});
   if (tsc_khz) line += Concat({" ebbrt.tsc_khz=", *tsc_khz});
   if (!net_features.empty()) line += Concat({" ebbrt.net=", net_features});
+  if (stall_ms != 0) line += Concat({" ebbrt.stall=", stall_ms});
   if (quiet) line += " ebbrt.quiet";
   if (boot_chart) line += " ebbrt.bootchart";
   if (!arguments.empty()) line += " --";

@@ -38,6 +38,7 @@ struct BootArguments {
   std::optional<uint32_t> protocol;    ///< ebbrt.protocol=1
   std::optional<uint64_t> tsc_khz;     ///< ebbrt.tsc_khz=2400000
   std::string net_features;            ///< ebbrt.net=-csum,-mtu
+  uint32_t stall_ms = 0;               ///< ebbrt.stall=500, see stall_detector.h
   bool quiet = false;                  ///< ebbrt.quiet
   bool boot_chart = false;             ///< ebbrt.bootchart
   std::vector<std::string> arguments;  ///< after --

@@ -84,6 +84,8 @@ void EventManager::LoopEntry(void* self) {
 }
 
 void EventManager::Turn() {
+  turns_.store(turns_.load(std::memory_order_relaxed) + 1,
+               std::memory_order_relaxed);
   parked_.reset();
   RunEndOfEvent();
   if (stopping_.load(std::memory_order_relaxed)) running_->SwitchTo(*root_);

@@ -111,6 +111,20 @@ class EventManager {
   /// Makes Run return once the current event has ended or blocked. From any
   /// thread. Events that wait are abandoned.
   void Stop();
+  /// WaitForEvents has seen an interrupt and is about to do something. On this
+  /// core.
+  void Woken() { sleeping_.store(false, std::memory_order_relaxed); }
+  /// For the stall detector: how many turns the loop of `core` has begun, and
+  /// whether it waits for interrupts. From any thread.
+  struct Activity {
+    uint32_t turns;
+    bool sleeping;
+  };
+  static Activity ActivityOf(CoreId core) {
+    EventManager& manager = Of(core);
+    return {manager.turns_.load(std::memory_order_relaxed),
+            manager.sleeping_.load(std::memory_order_relaxed)};
+  }
   /// The time set by platform::ArmTimer has come. On this core, also from an
   /// interrupt stub.
   void TimerExpired() { timer_due_ = true; }
@@ -136,6 +150,7 @@ class EventManager {
   RingQueue<Function> queue_;
   std::vector<Function> end_of_event_;
   unsigned events_since_poll_ = 0;
+  std::atomic<uint32_t> turns_{0};  // written by this core alone
 
   Timer::Queue timers_;
   Clock::time_point armed_ = Clock::time_point::max();

@@ -1,6 +1,7 @@
 #include "common/runtime.h"
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "common/frame.h"
 #include "common/messenger.h"
 #include "common/network_manager.h"
+#include "common/stall_detector.h"
 #include "platform/log.h"
 #include "platform/runtime_port.h"
 
@@ -63,6 +65,9 @@ void Exit(int code) {
 
 void Main() {
   try {
+    if (boot.stall_ms != 0) {
+      StartStallDetector(std::chrono::milliseconds(boot.stall_ms));
+    }
     if (boot.front_end) GoHome();
     if (AppMain != nullptr) AppMain();
   } catch (const std::exception& error) {

@@ -1,11 +1,13 @@
 #include "hosted/core.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -48,6 +50,15 @@ struct Core {
   boost::asio::steady_timer timer{reactor};
   LocalTable table;
   EventManager manager;
+
+  void SetRuns(bool now) {
+    std::lock_guard guard(thread_lock);
+    thread = pthread_self();
+    runs = now;
+  }
+  std::mutex thread_lock;  // guards:
+  pthread_t thread{};
+  bool runs = false;
 };
 
 std::vector<std::unique_ptr<Core>>& Cores() {
@@ -74,8 +85,16 @@ void MakeCores(size_t count) {
 void RunCore(CoreId core) {
   platform::detail::current_core = core;
   platform::detail::local_table = ThisCore().table.Get();
+  ThisCore().SetRuns(true);
   ThisCore().manager.Run();
+  ThisCore().SetRuns(false);
   platform::detail::current_core = kNoCore;
+}
+
+bool SignalCore(CoreId core, int signal) {
+  Core& target = *Cores()[core];
+  std::lock_guard guard(target.thread_lock);
+  return target.runs && pthread_kill(target.thread, signal) == 0;
 }
 
 void StopAllCores() {

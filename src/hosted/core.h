@@ -19,6 +19,10 @@ void MakeCores(size_t count);
 /// event loop until StopAllCores. At most one thread per core.
 void RunCore(CoreId core);
 
+/// Sends `signal` to the thread of `core`; false if none runs it. From any
+/// thread.
+bool SignalCore(CoreId core, int signal);
+
 /// Makes every RunCore return. From any thread.
 void StopAllCores();
 

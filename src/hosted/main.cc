@@ -10,26 +10,28 @@
 
 namespace {
 
-/// Event-loop threads asked for by EBBRT_CORES; 0 if that makes no sense.
-unsigned CoresFromEnvironment() {
-  const char* text = std::getenv("EBBRT_CORES");
-  if (text == nullptr) return 1;
-  unsigned cores = 0;
-  auto [end, error] = std::from_chars(text, text + std::strlen(text), cores);
-  if (error != std::errc{} || *end != '\0' || cores > 128) return 0;
-  return cores;
+/// The number in environment variable `name`, `absent` if there is none. Ends
+/// the process if it is no number from 1 to `most`.
+unsigned FromEnvironment(const char* program, const char* name, unsigned most,
+                         unsigned absent) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return absent;
+  unsigned number = 0;
+  auto [end, error] = std::from_chars(text, text + std::strlen(text), number);
+  if (error == std::errc{} && *end == '\0' && number >= 1 && number <= most) {
+    return number;
+  }
+  std::fprintf(stderr, "%s: %s: expected a number from 1 to %u\n", program,
+               name, most);
+  std::exit(2);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  unsigned cores = CoresFromEnvironment();
-  if (cores == 0) {
-    std::fprintf(stderr, "%s: EBBRT_CORES: expected a number from 1 to 128\n",
-                 argv[0]);
-    return 2;
-  }
   return ebbrt::hosted::Run(
-      {.cores = cores, .arguments = {argv + 1, argv + argc}},
+      {.cores = FromEnvironment(argv[0], "EBBRT_CORES", 128, 1),
+       .arguments = {argv + 1, argv + argc},
+       .stall_ms = FromEnvironment(argv[0], "EBBRT_STALL_MS", 3'600'000, 0)},
       [] { ebbrt::runtime::Main(); });
 }

@@ -46,6 +46,7 @@ int Run(Options options, MoveFunction<void()> main) {
   boot.node = kFrontEndNode;
   boot.secret = MakeSecret();
   boot.arguments = std::move(options.arguments);
+  boot.stall_ms = options.stall_ms;
   runtime::SetBoot(std::move(boot));
   std::signal(SIGPIPE, SIG_IGN);
 

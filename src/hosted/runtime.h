@@ -1,6 +1,7 @@
 // The front-end: a Linux process as a node of the application.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct Options {
   unsigned cores = 1;
   /// What runtime::Arguments() gives.
   std::vector<std::string> arguments;
+  /// Events that hold a core for so many milliseconds are reported
+  /// (stall_detector.h); 0: none are.
+  uint32_t stall_ms = 0;
 };
 
 /// Makes this process the front-end of an application of its own: starts the

@@ -8,6 +8,7 @@
 #include "native/idt.h"
 #include "native/paging.h"
 #include "native/stack_region.h"
+#include "native/stall.h"
 #include "native/tlb.h"
 
 namespace ebbrt {
@@ -31,11 +32,24 @@ bool HasRoom(const ExceptionFrame* place) {
          !IsStackGuard(address - kHandlerStack);
 }
 
+/// An NMI is another core's shoot-down, its question where this one is, or both.
+/// Where to put the frame; null if nobody asked for anything.
+ExceptionFrame* AnswerNmi(ExceptionFrame* frame) {
+  bool flushed = AnswerTlbFlush();
+  if (!TakeStallQuestion()) return flushed ? frame : nullptr;
+  // Events run on stacks of the region; other code is not asked.
+  if (frame->rsp - kStackRegion >= kRegionSize) return frame;
+  ExceptionFrame* place = PlaceOnInterruptedStack(*frame);
+  return HasRoom(place) ? place : frame;
+}
+
 }  // namespace
 
 /// Called by vectors.S on the exception's own stack.
 extern "C" ExceptionFrame* EbbrtException(ExceptionFrame* frame) {
-  if (frame->vector == kNmi && AnswerTlbFlush()) return frame;
+  if (frame->vector == kNmi) {
+    if (ExceptionFrame* place = AnswerNmi(frame)) return place;
+  }
   if (frame->vector == kPageFault && page_fault_resolver != nullptr &&
       InVirtualRegions(frame->fault_address)) {
     ExceptionFrame* place = PlaceOnInterruptedStack(*frame);

@@ -9,6 +9,7 @@
 #include "native/percore.h"
 #include "native/power.h"
 #include "native/stack_region.h"
+#include "native/stall.h"
 #include "platform/core.h"
 #include "platform/panic.h"
 #include "platform/runtime_port.h"
@@ -104,7 +105,8 @@ void ReportFault(ExceptionFrame& frame, const char* why) {
 PageFaultResolver page_fault_resolver = nullptr;
 
 /// Called by vectors.S on the interrupted code's stack, the frame there too.
-extern "C" void EbbrtPageFault(ExceptionFrame* frame) {
+extern "C" void EbbrtExceptionOnStack(ExceptionFrame* frame) {
+  if (frame->vector == kNmi) return PrintStall(*frame);
   const char* why = page_fault_resolver(frame->fault_address, frame->error);
   if (why != nullptr) ReportFault(*frame, why);
 }

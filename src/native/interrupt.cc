@@ -78,17 +78,20 @@ void Handle(Vector vector) {
 
 /// Runs the handlers of what is pending. Should one block, the loop goes on on
 /// another stack and comes here again, so nothing is remembered between two.
-bool RunPending() {
-  bool any = false;
+void RunPending() {
   for (size_t word = 0; word < kPendingWords; ++word) {
     while (pending_vectors[word] != 0) {
       int bit = std::countr_zero(pending_vectors[word]);
       pending_vectors[word] &= pending_vectors[word] - 1;
-      any = true;
       Handle(static_cast<Vector>(word * 64 + bit));
     }
   }
-  return any;
+}
+
+bool AnyPending() {
+  uint64_t any = 0;
+  for (uint64_t word : pending_vectors) any |= word;
+  return any != 0;
 }
 
 }  // namespace
@@ -137,9 +140,14 @@ void PollEvents() {
 }
 
 void WaitForEvents() {
-  if (interrupt::RunPending()) return;
+  if (interrupt::AnyPending()) {
+    event_manager->Woken();
+    interrupt::RunPending();
+    return;
+  }
   // Nothing can come between sti and hlt.
   asm volatile("sti; hlt; cli" : : : "memory");
+  event_manager->Woken();
   interrupt::RunPending();
 }
 

@@ -34,13 +34,13 @@ exception_stubs:
 // Entered with the vector, the error code and the interrupted %rip, %cs,
 // %rflags, %rsp, %ss on an exception stack whose top is 16-byte aligned. Calls
 // EbbrtException(ExceptionFrame*), which ends the node or gives the place where
-// the frame is to be: where it is, when all is done; for a page fault that may be
-// resolved, a place on the interrupted stack, since the handler may fault and
-// block in turn. The frame is moved there and EbbrtPageFault(ExceptionFrame*)
-// called, which ends the node or has resolved the fault. Both find the direction
-// flag clear. EbbrtException leaves the vector registers alone; for
-// EbbrtPageFault they are saved. The unwinder passes through to the interrupted
-// frame.
+// the frame is to be: where it is, when all is done; for what takes longer (a page
+// fault that may be resolved, a report of a stall) a place on the interrupted
+// stack, since the handler may fault and block in turn. The frame is moved there
+// and EbbrtExceptionOnStack(ExceptionFrame*) called, which ends the node or lets it
+// go on. Both find the direction flag clear. EbbrtException leaves the vector
+// registers alone; for the other they are saved. The unwinder passes through to
+// the interrupted frame.
 #define FRAME_SIZE 192
 #define FRAME_WORDS (FRAME_SIZE / 8)
 
@@ -109,7 +109,7 @@ exception_common:
   movl $-1, %eax
   movl $-1, %edx
   xsave64 (%rsp)
-  call EbbrtPageFault
+  call EbbrtExceptionOnStack
   movl $-1, %eax
   movl $-1, %edx
   xrstor64 (%rsp)
@@ -117,7 +117,7 @@ exception_common:
   jmp 2f
 1:
   fxsave64 (%rsp)
-  call EbbrtPageFault
+  call EbbrtExceptionOnStack
   fxrstor64 (%rsp)
   movq %rbx, %rsp
 2:

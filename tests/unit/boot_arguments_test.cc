@@ -15,6 +15,7 @@ TEST(BootArguments, ReadsWhatTheFrontEndWrites) {
     written.secret[i] = static_cast<uint8_t>(i * 16);
   }
   written.port = 4712;
+  written.stall_ms = 250;
   written.network = Ipv4Network::Parse("10.1.2.9/24");
   written.gateway = Ipv4Address::Parse("10.1.2.3");
   written.protocol = 1;
