@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import socket
 import subprocess
 
 from common import places
@@ -73,17 +74,38 @@ def option(
     marks: list[int] = (),
     profile: tuple[int, int | None] | None = None,
     precise: bool = False,
+    control: pathlib.Path | None = None,
 ) -> str:
     """The value of QEMU's -plugin option. `profile` counts runs between the
-    first and the second number of marks passed."""
+    first and the second number of marks passed; a Control asks at `control`."""
     words = [str(plugin()), f"out={out}"]
     words += [f"mark={address:#x}" for address in dict.fromkeys(marks)]
     if profile:
         first, last = profile
         words.append(f"profile={first}:{'' if last is None else last}")
+    if control:
+        words.append(f"control={control}")
     if precise:
         words.append("precise=on")
     return ",".join(words)
+
+
+class Control:
+    """Asks a running machine's counter."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("r")
+
+    def instructions(self) -> int:
+        """Of all cores, since the machine was started."""
+        self._socket.sendall(b"?")
+        return int(self._lines.readline().split()[0])
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
 
 
 def parse(text: str) -> Report:

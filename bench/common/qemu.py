@@ -31,6 +31,9 @@ class Vm:
     memory_mib: int = 128
     append: str = ""
     network: bool = False  # a virtio device on QEMU's user networking
+    tap: str | None = None  # or on this tap of `namespace` (network.py)
+    namespace: str | None = None  # where QEMU runs
+    mac: str = "52:54:00:12:34:56"
     initrd: pathlib.Path | None = None
     forwards: tuple[tuple[int, int], ...] = ()  # (port here, port of the guest)
     deterministic: bool = False  # cores take turns on one thread
@@ -38,7 +41,8 @@ class Vm:
 
     def arguments(self) -> list[str]:
         threads = ",thread=single" if self.deterministic else ""
-        words = [PROGRAM, "-M", _MACHINES[self.machine]]
+        words = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        words += [PROGRAM, "-M", _MACHINES[self.machine]]
         words += ["-accel", f"tcg{threads}", "-cpu", "max"]
         words += "-nodefaults -no-user-config -no-reboot".split()
         words += "-display none -vga none".split()
@@ -53,19 +57,22 @@ class Vm:
             words += ["-initrd", str(self.initrd)]
         if self.machine == "microvm":
             words += ["-global", "virtio-mmio.force-legacy=off"]
-        if self.network:
+        if self.network or self.tap:
             words += self._network()
         return words + list(self.extra)
 
     def _network(self) -> list[str]:
-        netdev = "user,id=net0,net=10.0.2.0/24,host=10.0.2.2,"
-        netdev += "dhcpstart=10.0.2.15,ipv6=off"
-        for here, there in self.forwards:
-            netdev += f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
+        if self.tap:
+            netdev = f"tap,id=net0,ifname={self.tap},script=no,downscript=no"
+        else:
+            netdev = "user,id=net0,net=10.0.2.0/24,host=10.0.2.2,"
+            netdev += "dhcpstart=10.0.2.15,ipv6=off"
+            for here, there in self.forwards:
+                netdev += f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
         device = "virtio-net-device"
         if self.machine != "microvm":
             device = "virtio-net-pci,disable-legacy=on,romfile="
-        device += ",netdev=net0,mac=52:54:00:12:34:56"
+        device += f",netdev=net0,mac={self.mac}"
         return ["-netdev", netdev, "-device", device]
 
 
@@ -104,8 +111,12 @@ class Machine:
         self._directory = tempfile.TemporaryDirectory(prefix="ebbrt-bench-")
         self._out = pathlib.Path(self._directory.name) / "report"
         words = self._vm.arguments()
+        self._control = pathlib.Path(self._directory.name) / "control"
         if self._count:
-            words += ["-plugin", counter.option(self._out, **self._counting)]
+            option = counter.option(
+                self._out, control=self._control, **self._counting
+            )
+            words += ["-plugin", option]
         self._started = time.monotonic_ns()
         self.process = subprocess.Popen(
             words,
@@ -143,6 +154,10 @@ class Machine:
                     + self.console
                 )
             time.sleep(0.01)
+
+    def control(self) -> counter.Control:
+        """Asks for the count while the machine runs."""
+        return counter.Control(self._control)
 
     def stop(self) -> Result:
         """Ends the machine from outside."""

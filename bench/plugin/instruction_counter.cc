@@ -4,7 +4,7 @@
 // instructions, however loaded the machine is.
 //
 //   -plugin instruction_counter.so,out=FILE[,mark=ADDRESS]...
-//       [,profile=FIRST:LAST][,precise=on]
+//       [,profile=FIRST:LAST][,precise=on][,control=SOCKET]
 //
 // out      the report is written there when QEMU ends
 // mark     an address, decimal or 0x...; may be given many times
@@ -13,6 +13,10 @@
 //          the start of the machine; LAST may be left out)
 // precise  count instruction by instruction instead of by runs. Only a run
 //          that is left in its middle by a fault makes a difference.
+//
+// control  a Unix socket is made there; for each byte that is sent to it the
+//          counts so far come back, as a line "INSTRUCTIONS NANOSECONDS" (for
+//          what is driven from outside; exact while the guest is idle)
 //
 // A string instruction with a repeat prefix is one instruction, as it is for a
 // processor's own counter; QEMU executes it once per element, which is counted
@@ -25,7 +29,10 @@
 //                          together; nanoseconds of the host's monotonic clock
 //   end NANOSECONDS
 //   run ADDRESS LENGTH EXECUTIONS
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -38,6 +45,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -74,6 +82,7 @@ struct MarkPassed {
 
 struct Options {
   std::string out;
+  std::string control;
   std::set<uint64_t> marks;
   bool precise = false;
   bool profile = false;
@@ -224,6 +233,39 @@ void OnTranslation(qemu_plugin_id_t, qemu_plugin_tb* block) {
   }
 }
 
+// --- asked from outside
+// --------------------------------------------------------
+
+/// One after the other; QEMU's end ends it.
+void ServeControl(int listener) {
+  for (;;) {
+    int peer = accept(listener, nullptr, nullptr);
+    if (peer < 0) return;
+    char question;
+    while (read(peer, &question, 1) == 1) {
+      std::string answer = std::to_string(Sum(&Core::instructions)) + " " +
+                           std::to_string(Now()) + "\n";
+      if (send(peer, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) break;
+    }
+    close(peer);
+  }
+}
+
+bool StartControl(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return false;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) !=
+          0 ||
+      listen(listener, 1) != 0) {
+    return false;
+  }
+  std::thread(&ServeControl, listener).detach();
+  return true;
+}
+
 // --- beginning and end -------------------------------------------------------
 
 void WriteReport(qemu_plugin_id_t, void*) {
@@ -286,6 +328,10 @@ bool ParseOption(std::string_view argument) {
     counter.options.out = value;
     return true;
   }
+  if (name == "control") {
+    counter.options.control = value;
+    return true;
+  }
   if (name == "mark") {
     uint64_t address;
     if (!TakeNumber(value, address) || !value.empty()) return false;
@@ -322,6 +368,11 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc,
   counter.profiling = counter.options.profile &&
                       counter.options.profile_first == 0 &&
                       counter.options.profile_last > 0;
+  if (!counter.options.control.empty() &&
+      !StartControl(counter.options.control)) {
+    std::perror(("instruction_counter: " + counter.options.control).c_str());
+    return 1;
+  }
   qemu_plugin_register_vcpu_tb_trans_cb(id, &OnTranslation);
   qemu_plugin_register_atexit_cb(id, &WriteReport, nullptr);
   return 0;

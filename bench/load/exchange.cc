@@ -1,0 +1,206 @@
+// The load of bench/netpipe and bench/connections: exchanges messages of one
+// size with a server that sends each back.
+//
+//   exchange ADDRESS PORT CONNECTIONS WINDOW SIZE [quickack]
+//
+// Opens the connections and tells each one SIZE (4 bytes, little-endian), then
+// says "ready". For every line COUNT on its input does as many exchanges, at
+// most WINDOW at a time and in turn on all connections, and prints the
+// nanoseconds that they took. With quickack each reply is acknowledged at once:
+// else a connection that is used again within 40 ms spares the server a
+// segment. A reply that differs from what was sent ends it.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace {
+
+[[noreturn]] void Fail(const char* what) {
+  std::fprintf(stderr, "exchange: %s: %s\n", what, std::strerror(errno));
+  std::exit(1);
+}
+
+struct Connection {
+  int fd = -1;
+  size_t sent = 0;
+  size_t received = 0;
+  bool busy = false;
+  bool waits_for_room = false;
+};
+
+class Load {
+ public:
+  Load(const sockaddr_in& server, size_t connections, size_t window,
+       size_t size, bool quick_ack)
+      : window_(std::min(window, connections)),
+        quick_ack_(quick_ack),
+        message_(size, '\0'),
+        buffer_(std::max<size_t>(size, 1)),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+    for (size_t i = 0; i < size; ++i) message_[i] = static_cast<char>(i * 7);
+    for (size_t i = 0; i < connections; ++i) Open(server, i);
+  }
+
+  /// Nanoseconds of `count` exchanges.
+  int64_t Run(uint64_t count) {
+    auto begin = std::chrono::steady_clock::now();
+    uint64_t started = 0;
+    done_ = 0;
+    while (done_ < count) {
+      while (started < count && started - done_ < window_) {
+        Start(next_);
+        next_ = (next_ + 1) % connections_.size();
+        ++started;
+      }
+      Wait();
+    }
+    auto took = std::chrono::steady_clock::now() - begin;
+    return std::chrono::nanoseconds(took).count();
+  }
+
+ private:
+  void Open(const sockaddr_in& server, size_t index) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) Fail("socket");
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&server),
+                sizeof(server)) != 0) {
+      Fail("connect");
+    }
+    auto size = static_cast<uint32_t>(message_.size());
+    if (write(fd, &size, sizeof(size)) != sizeof(size)) Fail("write");
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    Watch(EPOLL_CTL_ADD, fd, index, EPOLLIN);
+    connections_.push_back({.fd = fd});
+  }
+
+  void Watch(int operation, int fd, size_t index, uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = index;
+    if (epoll_ctl(epoll_, operation, fd, &event) != 0) Fail("epoll_ctl");
+  }
+
+  void Start(size_t index) {
+    Connection& connection = connections_[index];
+    if (connection.busy) {  // the slowest is still at its last exchange
+      while (connection.busy) Wait();
+    }
+    connection.busy = true;
+    connection.sent = connection.received = 0;
+    Write(index);
+  }
+
+  void Write(size_t index) {
+    Connection& connection = connections_[index];
+    while (connection.sent < message_.size()) {
+      ssize_t put = write(connection.fd, message_.data() + connection.sent,
+                          message_.size() - connection.sent);
+      if (put < 0 && errno == EAGAIN) break;
+      if (put < 0) Fail("write");
+      connection.sent += static_cast<size_t>(put);
+    }
+    bool waits = connection.sent < message_.size();
+    if (waits == connection.waits_for_room) return;
+    connection.waits_for_room = waits;
+    Watch(EPOLL_CTL_MOD, connection.fd, index,
+          waits ? EPOLLIN | EPOLLOUT : uint32_t{EPOLLIN});
+  }
+
+  void Read(size_t index) {
+    Connection& connection = connections_[index];
+    ssize_t got = read(connection.fd, buffer_.data(), buffer_.size());
+    if (got < 0 && errno == EAGAIN) return;
+    if (got < 0) Fail("read");
+    auto size = static_cast<size_t>(got);
+    if (got == 0 || !connection.busy ||
+        connection.received + size > message_.size() ||
+        std::memcmp(buffer_.data(), message_.data() + connection.received,
+                    size) != 0) {
+      errno = EPROTO;
+      Fail("the server's reply is wrong");
+    }
+    connection.received += size;
+    if (connection.received < message_.size()) return;
+    connection.busy = false;
+    ++done_;
+    int on = 1;
+    if (quick_ack_) {
+      setsockopt(connection.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+    }
+  }
+
+  void Wait() {
+    epoll_event events[64];
+    int count = epoll_wait(epoll_, events, 64, 30'000);
+    if (count < 0 && errno == EINTR) return;
+    if (count <= 0) {
+      if (count == 0) errno = ETIMEDOUT;
+      Fail("waiting for a reply");
+    }
+    for (int i = 0; i < count; ++i) {
+      if ((events[i].events & EPOLLOUT) != 0) Write(events[i].data.u64);
+      if ((events[i].events & ~EPOLLOUT) != 0) Read(events[i].data.u64);
+    }
+  }
+
+  const size_t window_;
+  const bool quick_ack_;
+  std::string message_;
+  std::vector<char> buffer_;
+  int epoll_;
+  std::vector<Connection> connections_;
+  size_t next_ = 0;
+  uint64_t done_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool quick_ack = argc == 7 && std::strcmp(argv[6], "quickack") == 0;
+  if (argc != 6 && !quick_ack) {
+    std::fprintf(stderr,
+                 "usage: exchange ADDRESS PORT CONNECTIONS WINDOW SIZE "
+                 "[quickack]\n");
+    return 2;
+  }
+  sockaddr_in server{};
+  server.sin_family = AF_INET;
+  server.sin_port = htons(static_cast<uint16_t>(std::atoi(argv[2])));
+  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) {
+    std::fprintf(stderr, "exchange: %s is no address\n", argv[1]);
+    return 2;
+  }
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  Load load(server, std::strtoul(argv[3], nullptr, 10),
+            std::strtoul(argv[4], nullptr, 10),
+            std::strtoul(argv[5], nullptr, 10), quick_ack);
+  std::puts("ready");
+  std::fflush(stdout);
+  char line[32];
+  while (std::fgets(line, sizeof(line), stdin) != nullptr) {
+    std::printf("%lld\n", static_cast<long long>(
+                              load.Run(std::strtoull(line, nullptr, 10))));
+    std::fflush(stdout);
+  }
+}
