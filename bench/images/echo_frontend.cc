@@ -1,9 +1,11 @@
-// The front-end of bench/dispatch's messages: serves Echo to whoever proves the
-// secret, until it is ended. It boots nobody: bench/dispatch starts the machine
-// itself, because it counts the machine's instructions.
+// The front-end of bench/dispatch's and bench/messages' calls: serves Echo to
+// whoever proves the secret, until it is ended. It boots nobody: the benchmark
+// starts the machines itself, because it counts their instructions.
 #include <cstdio>
 
 #include "bench/images/echo.h"
+#include "common/global_id_map.h"  // served too
+#include "common/node_directory.h"
 #include "common/runtime.h"
 
 void ebbrt::AppMain() {
@@ -14,6 +16,7 @@ void ebbrt::AppMain() {
     std::fprintf(stderr, "usage: bench_frontend SECRET   (32 hex digits)\n");
     runtime::Exit(2);
   }
+  NodeDirectory::Get();
   std::printf("port %u\n", messenger->Listen(*secret).port);
   std::fflush(stdout);
 }

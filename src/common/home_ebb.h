@@ -68,7 +68,7 @@ Future<std::unique_ptr<IOBuf>> ServeMethod(T& ebb, IncomingCall call) {
   struct Running {
     RawMessage parameters;
     std::shared_ptr<T> alive;  // the Ebb may be destroyed meanwhile
-    capnp::MallocMessageBuilder results{};
+    MessageBuilder results{};
   };
   auto running = std::make_unique<Running>(std::move(call.parameters),
                                            ebb.shared_from_this());
@@ -152,7 +152,7 @@ class HomeEbb : public SharedEbb<T>, private detail::HomeEbbBase {
     using Traits = detail::MethodTraits<decltype(kMethod)>;
     constexpr uint16_t kNumber = Table<>::template NumberOf<kMethod>();
     EbbId id = Id();  // `fill` may block, and the Ebb end meanwhile
-    capnp::MallocMessageBuilder builder;
+    MessageBuilder builder;
     fill(builder.initRoot<typename Traits::Parameters>());
     return Send(id, {T::kProtocol, &Serve}, kNumber, builder, deadline)
         .Then([](RawMessage results) {

@@ -18,6 +18,39 @@ capnp::ReaderOptions OptionsFor(size_t words) {
   return options;
 }
 
+using Segments = kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>;
+
+// A message on the wire is a table of its segments' sizes and the segments: the
+// number of segments less one, then each one's words, 32 bits each, filled up
+// to a whole word (Cap'n Proto encoding, "Serialization Over a Stream"). The
+// machine is little-endian, as the format is.
+size_t TableWords(Segments segments) { return segments.size() / 2 + 1; }
+
+size_t FlatWords(Segments segments) {
+  size_t words = TableWords(segments);
+  for (const auto& segment : segments) words += segment.size();
+  return words;
+}
+
+/// Writes FlatWords(segments) words, which need not be aligned.
+void Flatten(Segments segments, void* to) {
+  auto* at = static_cast<std::byte*>(to);
+  auto* end_of_table = at + TableWords(segments) * sizeof(capnp::word);
+  auto put = [&at](size_t number) {
+    auto value = static_cast<uint32_t>(number);
+    std::memcpy(at, &value, sizeof(value));
+    at += sizeof(value);
+  };
+  put(segments.size() - 1);
+  for (const auto& segment : segments) put(segment.size());
+  if (at != end_of_table) put(0);
+  for (const auto& segment : segments) {
+    size_t size = segment.size() * sizeof(capnp::word);
+    std::memcpy(at, segment.begin(), size);
+    at += size;
+  }
+}
+
 }  // namespace
 
 RawMessage::RawMessage(kj::Array<capnp::word> words)
@@ -40,14 +73,19 @@ RawMessage RawMessage::FromBytes(std::unique_ptr<IOBuf> bytes) {
 }
 
 RawMessage RawMessage::FromBuilder(capnp::MessageBuilder& builder) {
-  return RawMessage(capnp::messageToFlatArray(builder));
+  Segments segments = builder.getSegmentsForOutput();
+  auto array = kj::heapArray<capnp::word>(FlatWords(segments));
+  Flatten(segments, array.begin());
+  return RawMessage(std::move(array));
 }
 
 std::unique_ptr<IOBuf> EncodeMessage(capnp::MessageBuilder& builder) {
-  auto words = capnp::messageToFlatArray(builder);
-  auto bytes = words.asBytes();
-  return IOBuf::Copy(std::as_bytes(std::span(bytes.begin(), bytes.size())),
-                     FrameHeader::kSize);
+  Segments segments = builder.getSegmentsForOutput();
+  size_t size = FlatWords(segments) * sizeof(capnp::word);
+  auto bytes = IOBuf::Create(FrameHeader::kSize + size, FrameHeader::kSize);
+  bytes->Append(size);
+  Flatten(segments, bytes->WritableData());
+  return bytes;
 }
 
 }  // namespace ebbrt

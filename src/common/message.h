@@ -33,6 +33,13 @@ class RawMessage {
   std::unique_ptr<capnp::FlatArrayMessageReader> reader_;
 };
 
+/// Where a message is put together. Most are small: more room than this comes
+/// when it is needed, and room costs, since it has to be zeroed.
+struct MessageBuilder : capnp::MallocMessageBuilder {
+  static constexpr unsigned kFirstWords = 64;
+  MessageBuilder() : MallocMessageBuilder(kFirstWords) {}
+};
+
 /// `builder`'s message as bytes, with room in front for a frame's header.
 std::unique_ptr<IOBuf> EncodeMessage(capnp::MessageBuilder& builder);
 

@@ -18,7 +18,7 @@ void NodeDirectory::Up(NodeId node, Endpoint address) {
 void NodeDirectory::Lost(NodeId node, const std::string& why) {
   addresses_.erase(node);
   for (NodeId other : messenger_.Nodes()) {
-    capnp::MallocMessageBuilder message;
+    MessageBuilder message;
     message.initRoot<NodeObituary>().setWhy(why.c_str());
     messenger_
         .Call({other, node, Messenger::kProtocol, Messenger::kObituary},
@@ -33,7 +33,7 @@ std::unique_ptr<IOBuf> NodeDirectory::Where(NodeId node) {
   if (address == addresses_.end()) {
     throw std::runtime_error("it is not connected with the front-end");
   }
-  capnp::MallocMessageBuilder message;
+  MessageBuilder message;
   auto out = message.initRoot<NodeAddress>();
   out.setAddress(address->second.address.value);
   out.setPort(address->second.port);
