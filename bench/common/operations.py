@@ -2,6 +2,7 @@
 for those that call one."""
 
 import contextlib
+import dataclasses
 import pathlib
 import secrets
 import subprocess
@@ -9,31 +10,45 @@ import subprocess
 from common import places, qemu, symbols
 
 
-def per_operation(result: qemu.Result, begin: int, end: int) -> dict[str, float]:
-    """Instructions of each operation, from the marks and the image's words."""
-    if result.status != 0 or not result.console.rstrip().endswith("bench: done"):
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    instructions: float
+    nanoseconds: float
+
+
+def costs(result: qemu.Result, begin: int, end: int) -> dict[str, Cost]:
+    """What each operation costs, from the marks and the machine's words."""
+    names = [line for line in result.lines("bench: ") if line != "done"]
+    if "bench: done" not in result.console:
         raise places.Unusable(
             f"the image ended with status {result.status}:\n{result.console}"
         )
     begins, ends = result.report.at(begin), result.report.at(end)
-    counts = [e.instructions - b.instructions for b, e in zip(begins, ends)]
-    operations = {}
-    names = [line for line in result.lines("bench: ") if line != "done"]
     if not len(begins) == len(ends) == 2 * len(names):
         raise places.Unusable(
             f"{len(names)} operations, but {len(begins)} and {len(ends)} marks"
         )
-    for line, once, twice in zip(names, counts[0::2], counts[1::2]):
+    spent = [
+        (e.instructions - b.instructions, e.nanoseconds - b.nanoseconds)
+        for b, e in zip(begins, ends)
+    ]
+    operations = {}
+    for line, once, twice in zip(names, spent[0::2], spent[1::2]):
         name, n = line.split("\t")
-        operations[name] = (twice - once) / int(n)
+        operations[name] = Cost(
+            *((after - before) / int(n) for before, after in zip(once, twice))
+        )
     return operations
 
 
 def measure(image: pathlib.Path, **vm) -> dict[str, float]:
-    """Runs the image once."""
+    """Runs the image once; the instructions of its operations."""
     begin, end = marks(image)
     result = qemu.run(qemu.Vm(image, **vm), marks=[begin, end])
-    return per_operation(result, begin, end)
+    return {
+        name: cost.instructions
+        for name, cost in costs(result, begin, end).items()
+    }
 
 
 def marks(image: pathlib.Path) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 //
 // Asks an IaaS for a virtual machine that boots an image of this application.
 // The bundled IaaS is iaasd (tools/iaasd); another cloud is another
-// implementation of this interface.
+// implementation of this interface. A node can also be a process of the
+// front-end's machine: for tests without virtual machines, and the sanitizers.
 #pragma once
 
 #include <chrono>
@@ -33,7 +34,9 @@ struct NodeSpec {
   std::string boot_words{};  ///< further ebbrt.* words, see boot_arguments.h
   unsigned cores = 1;
   size_t memory_mib = 64;
-  std::string machine = "microvm";    ///< or pc, q35
+  std::string machine = "microvm";    ///< or pc, q35; or process: then `image`
+                                      ///< is a program of this machine, linked
+                                      ///< with the hosted library
   std::vector<uint16_t> ports{};      ///< TCP ports to publish on the host
                                       ///< where nodes have no address of
                                       ///< their own there (user networking)

@@ -1,10 +1,11 @@
-// NodeAllocator by the IaaS daemon.
+// NodeAllocator: machines by the IaaS daemon, or processes in their place.
 #include "common/node_allocator.h"
 
 #include <filesystem>
 #include <iterator>
 #include <optional>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "common/boot_arguments.h"
@@ -15,6 +16,7 @@
 #include "common/node_directory.h"
 #include "common/runtime.h"
 #include "common/timer.h"
+#include "hosted/node_process.h"
 #include "platform/log.h"
 #include "tools/iaasd/client.h"
 
@@ -25,7 +27,8 @@ iaas::Machine ToMachine(const std::string& name) {
   if (name == "microvm") return iaas::Machine::kMicrovm;
   if (name == "pc") return iaas::Machine::kPc;
   if (name == "q35") return iaas::Machine::kQ35;
-  throw AllocationFailed("machine '" + name + "': expected microvm, pc or q35");
+  throw AllocationFailed("machine '" + name +
+                         "': expected microvm, pc, q35 or process");
 }
 
 std::vector<std::string> SplitWords(const std::string& text) {
@@ -33,19 +36,24 @@ std::vector<std::string> SplitWords(const std::string& text) {
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
+/// NodeSpec::machine of a node that is a process.
+constexpr std::string_view kProcess = "process";
+
 /// Where a back-end's messenger listens if others reach it only by a port of
 /// the host's.
 constexpr uint16_t kForwardedMessengerPort = 4712;
 
-/// A node from its request on. The daemon's callbacks come on a thread of its
-/// client; each becomes an event on core 0, where everything else happens.
-class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
+/// A node from its request on. The callbacks of the daemon's client, or of the
+/// process, come on a thread of theirs; each becomes an event on core 0, where
+/// everything else happens.
+class AllocatedNode : public Node,
+                      public std::enable_shared_from_this<AllocatedNode> {
  public:
   /// A node that reaches the front-end's machine at `host`.
-  IaasNode(NodeId id, std::string image, Ipv4Address host)
+  AllocatedNode(NodeId id, std::string image, Ipv4Address host)
       : id_(id), image_(std::move(image)), host_(host) {}
 
-  ~IaasNode() override { Release(); }
+  ~AllocatedNode() override { Release(); }
 
   NodeId Id() const override { return id_; }
 
@@ -60,9 +68,34 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
 
   Future<int> Ended() override { return ended_.GetFuture(); }
 
-  /// Ready when the node is up (CheckUp). Fails with AllocationFailed.
+  /// Asks the daemon for a machine, or starts a process. Ready when the node is
+  /// up (CheckUp). Fails with AllocationFailed.
   Future<> Start(iaas::Session& session, iaas::NodeSpec spec,
                  std::chrono::seconds deadline) {
+    auto up = Expect(deadline);
+    machine_ = session.Allocate(std::move(spec), Callbacks());
+    return up;
+  }
+  Future<> Start(hosted::NodeProcess::Spec spec,
+                 std::chrono::seconds deadline) {
+    auto up = Expect(deadline);
+    process_.emplace(std::move(spec), Callbacks());
+    return up;
+  }
+
+  /// Ends the machine and what waits for it.
+  void Release() {
+    deadline_.Stop();
+    machine_.Release();
+    process_.reset();
+    // When the process ends there is no core left, and nobody who waits.
+    if (platform::CurrentCore() == kNoCore) return;
+    messenger->ForgetNode(id_, "its owner has freed it");
+  }
+
+ private:
+  /// Ready when the node is up.
+  Future<> Expect(std::chrono::seconds deadline) {
     auto up = up_.GetFuture();
     deadline_.Start(deadline, [this, deadline] {
       auto within = " within " + std::to_string(deadline.count()) + " s";
@@ -79,20 +112,9 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
           node->CheckUp();
         })
         .Detach("waiting for a node");
-    machine_ = session.Allocate(std::move(spec), Callbacks());
     return up;
   }
 
-  /// Ends the machine and what waits for it.
-  void Release() {
-    deadline_.Stop();
-    machine_.Release();
-    // When the process ends there is no core left, and nobody who waits.
-    if (platform::CurrentCore() == kNoCore) return;
-    messenger->ForgetNode(id_, "its owner has freed it");
-  }
-
- private:
   /// Runs `function` on core 0 unless the node is gone by then.
   template <typename F>
   void OnCore0(F function) {
@@ -106,17 +128,18 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
   iaas::NodeCallbacks Callbacks() {
     iaas::NodeCallbacks callbacks;
     callbacks.started = [this](const iaas::NodeInfo& info) {
-      OnCore0([info](IaasNode& node) {
+      OnCore0([info](AllocatedNode& node) {
         node.info_ = info;
         for (const auto& forward : info.forwards) {
           if (forward.guest_port != kForwardedMessengerPort) continue;
-          NodeDirectory::Get().SetAddress(node.id_, {node.host_, forward.host_port});
+          NodeDirectory::Get().SetAddress(node.id_,
+                                          {node.host_, forward.host_port});
         }
         node.CheckUp();
       });
     };
     callbacks.failed = [this](std::exception_ptr error) {
-      OnCore0([error](IaasNode& node) {
+      OnCore0([error](AllocatedNode& node) {
         try {
           std::rethrow_exception(error);
         } catch (const std::exception& reason) {
@@ -125,11 +148,12 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
       });
     };
     callbacks.died = [this](const iaas::NodeExit& exit) {
-      OnCore0([exit](IaasNode& node) { node.Died(exit); });
+      OnCore0([exit](AllocatedNode& node) { node.Died(exit); });
     };
     callbacks.console = [this](std::string_view text) {
-      OnCore0(
-          [text = std::string(text)](IaasNode& node) { node.Console(text); });
+      OnCore0([text = std::string(text)](AllocatedNode& node) {
+        node.Console(text);
+      });
     };
     return callbacks;
   }
@@ -176,7 +200,8 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
   const NodeId id_;
   const std::string image_;
   const Ipv4Address host_;
-  iaas::Node machine_;
+  iaas::Node machine_;  // either of the two
+  std::optional<hosted::NodeProcess> process_;
   std::optional<iaas::NodeInfo> info_;  // once the daemon has told
   bool connected_ = false;
   Timer deadline_;
@@ -189,7 +214,7 @@ class IaasNode : public Node, public std::enable_shared_from_this<IaasNode> {
 /// What the application holds of a node.
 class NodeHandle : public Node {
  public:
-  explicit NodeHandle(std::shared_ptr<IaasNode> node)
+  explicit NodeHandle(std::shared_ptr<AllocatedNode> node)
       : node_(std::move(node)) {}
   ~NodeHandle() override { node_->Release(); }
   NodeId Id() const override { return node_->Id(); }
@@ -197,14 +222,19 @@ class NodeHandle : public Node {
   Future<int> Ended() override { return node_->Ended(); }
 
  private:
-  std::shared_ptr<IaasNode> node_;
+  std::shared_ptr<AllocatedNode> node_;
 };
 
-class IaasNodeAllocator : public NodeAllocator {
+class HostedNodeAllocator : public NodeAllocator {
  public:
   Future<std::unique_ptr<Node>> Allocate(NodeSpec spec) override {
     try {
-      Connect();
+      if (runtime::ThisNode() != kFrontEndNode) {
+        throw AllocationFailed("nodes are allocated by the front-end only");
+      }
+      Listen();
+      if (spec.machine == kProcess) return StartProcess(std::move(spec));
+      ConnectToDaemon();
       return Boot(std::move(spec));
     } catch (const AllocationFailed&) {
       return MakeFailedFuture<std::unique_ptr<Node>>(std::current_exception());
@@ -215,27 +245,51 @@ class IaasNodeAllocator : public NodeAllocator {
   }
 
  private:
+  void Listen() {
+    if (home_.port != 0) return;
+    NodeDirectory::Get();  // before anybody connects
+    home_ = messenger->Listen(runtime::Boot().secret);
+  }
+
   /// Blocks this thread until the daemon has answered: a few milliseconds,
   /// once.
-  void Connect() {
+  void ConnectToDaemon() {
     if (session_) return;
     client_ = iaas::EnsureDaemon();
     session_ = client_.OpenSession(program_invocation_short_name);
-    NodeDirectory::Get();  // before anybody connects
-    home_ = messenger->Listen(runtime::Boot().secret);
     home_.address = Ipv4Address::Parse(session_.Network().host_address).value();
     if (!session_.Network().limits.empty()) {
       platform::WriteConsole("ebbrt: " + session_.Network().limits + "\n");
     }
   }
 
-  Future<std::unique_ptr<Node>> Boot(NodeSpec spec) {
-    NodeId id = next_node_++;
+  /// The boot words of node `id`, which reaches this one at `home`.
+  static BootArguments BootOf(NodeId id, Endpoint home) {
     BootArguments boot;
     boot.node = id;
-    boot.front_end = home_;
+    boot.front_end = home;
     boot.secret = runtime::Boot().secret;
     boot.protocol = kProtocolVersion;
+    return boot;
+  }
+
+  Future<std::unique_ptr<Node>> StartProcess(NodeSpec spec) {
+    NodeId id = next_node_++;
+    Endpoint home{*Ipv4Address::Parse("127.0.0.1"), home_.port};
+    auto node = std::make_shared<AllocatedNode>(id, spec.image, home.address);
+    return Handle(
+        node,
+        node->Start({.program = std::filesystem::absolute(spec.image).string(),
+                     .boot_words = BootOf(id, home).ToCommandLine() + " " +
+                                   spec.boot_words,
+                     .arguments = spec.arguments,
+                     .cores = spec.cores},
+                    spec.deadline));
+  }
+
+  Future<std::unique_ptr<Node>> Boot(NodeSpec spec) {
+    NodeId id = next_node_++;
+    BootArguments boot = BootOf(id, home_);
     bool forwards =
         session_.Network().kind == iaas::NetworkKind::kUserNetworking;
     if (forwards) boot.port = kForwardedMessengerPort;
@@ -253,9 +307,15 @@ class IaasNodeAllocator : public NodeAllocator {
         request.forwards.push_back({.guest_port = port});
       }
     }
-    auto node = std::make_shared<IaasNode>(id, spec.image, home_.address);
-    auto started = node->Start(session_, std::move(request), spec.deadline);
-    return started.Then([node]() -> std::unique_ptr<Node> {
+    auto node = std::make_shared<AllocatedNode>(id, spec.image, home_.address);
+    return Handle(node,
+                  node->Start(session_, std::move(request), spec.deadline));
+  }
+
+  /// What the application holds of `node`, when it has `started`.
+  static Future<std::unique_ptr<Node>> Handle(
+      std::shared_ptr<AllocatedNode> node, Future<> started) {
+    return std::move(started).Then([node]() -> std::unique_ptr<Node> {
       return std::make_unique<NodeHandle>(node);
     });
   }
@@ -269,7 +329,7 @@ class IaasNodeAllocator : public NodeAllocator {
 }  // namespace
 
 NodeAllocator& NodeAllocator::HandleFault(EbbId id) {
-  static IaasNodeAllocator allocator;  // ends its nodes when the process ends
+  static HostedNodeAllocator allocator;  // ends its nodes when the process ends
   CacheRep(id, &allocator);
   return allocator;
 }

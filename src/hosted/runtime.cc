@@ -1,10 +1,13 @@
 #include "hosted/runtime.h"
 
+#include <sys/prctl.h>
 #include <sys/random.h>
 
 #include <atomic>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <cstdlib>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -13,6 +16,7 @@
 #include "common/file_system.h"  // every front-end serves it
 #include "common/runtime.h"
 #include "hosted/core.h"
+#include "hosted/node_process.h"
 #include "platform/runtime_port.h"
 
 namespace ebbrt {
@@ -30,6 +34,25 @@ Secret MakeSecret() {
   return secret;
 }
 
+/// What a back-end was told by the front-end that has started it
+/// (node_process.h); nothing in a front-end. Throws BadBootArgument.
+std::optional<BootArguments> TakeBootWords() {
+  const char* words = std::getenv(hosted::kBootVariable);
+  if (words == nullptr) return std::nullopt;
+  auto boot = BootArguments::Parse(words);
+  unsetenv(hosted::kBootVariable);  // not for the children of this process
+  // Nobody else ends it if it hangs when the front-end has gone.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return boot;
+}
+
+BootArguments FrontEndsBoot() {
+  BootArguments boot;
+  boot.node = kFrontEndNode;
+  boot.secret = MakeSecret();
+  return boot;
+}
+
 void ExitOnSignals(boost::asio::signal_set& signals) {
   signals.async_wait([](const boost::system::error_code& error, int signal) {
     if (error) return;
@@ -42,11 +65,10 @@ void ExitOnSignals(boost::asio::signal_set& signals) {
 namespace hosted {
 
 int Run(Options options, MoveFunction<void()> main) {
-  BootArguments boot;
-  boot.node = kFrontEndNode;
-  boot.secret = MakeSecret();
+  auto told = TakeBootWords();
+  BootArguments boot = told ? *std::move(told) : FrontEndsBoot();
   boot.arguments = std::move(options.arguments);
-  boot.stall_ms = options.stall_ms;
+  if (options.stall_ms != 0) boot.stall_ms = options.stall_ms;
   runtime::SetBoot(std::move(boot));
   std::signal(SIGPIPE, SIG_IGN);
 

@@ -1,4 +1,4 @@
-// The front-end: a Linux process as a node of the application.
+// A Linux process as a node of the application: mostly its front-end.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct Options {
   uint32_t stall_ms = 0;
 };
 
-/// Makes this process the front-end of an application of its own: starts the
+/// Makes this process the front-end of an application of its own, or, when a
+/// front-end has started it as a node, that back-end: starts the
 /// event loops, runs `main` as the first event on core 0 (usually
 /// runtime::Main, which calls AppMain), and returns the code that
 /// runtime::Exit was called with. SIGINT and SIGTERM call Exit(130) and

@@ -1,19 +1,36 @@
 #!/usr/bin/python3
-"""Ebbs across real machines: first calls that ask the front-end, and the end."""
+"""Ebbs across nodes, which are real machines, and then processes: first calls that
+ask the front-end, calls between back-ends, and the end."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from harness import HOSTED, NATIVE, NOBODY, Namespace, require, without_privileges
+from harness import (
+    HOSTED,
+    NATIVE,
+    NOBODY,
+    Namespace,
+    eventually,
+    require,
+    without_privileges,
+)
 
 
-class EbbsTest(unittest.TestCase):
+PROGRAMS = HOSTED / "tests" / "system" / "ebbs"
+
+
+class Parts:
+    """What holds on nodes of both kinds."""
+
+    image: pathlib.Path
+
     def setUp(self) -> None:
-        self.front_end = require(HOSTED / "tests" / "system" / "ebbs" / "ebbs_frontend")
-        self.image = require(NATIVE / "tests" / "system" / "ebbs" / "ebbs.elf")
+        self.front_end = require(PROGRAMS / "ebbs_frontend")
+        require(self.image)
         self.namespace = self.enterContext(Namespace("ebbs"))
 
     def play(self, part: str, *arguments) -> subprocess.CompletedProcess:
@@ -56,6 +73,18 @@ class EbbsTest(unittest.TestCase):
                     sorted(result.stdout.splitlines()),
                     [f"node {node}: connected with 4" for node in range(2, 6)])
 
+    def test_calls_to_a_neighbour_that_is_killed_fail(self) -> None:
+        result = self.play("widow", 1, 2)
+        self.assertRegex(
+            result.stdout,
+            r"^node 3: hanging\n"
+            r"node 2: node 3 is lost: .*\n"
+            r"node 2: node 3 is lost: .*not connected with the front-end\n$")
+
+
+class EbbsTest(Parts, unittest.TestCase):
+    image = NATIVE / "tests" / "system" / "ebbs" / "ebbs.elf"
+
     def test_back_ends_reach_each_other_by_the_hosts_ports(self) -> None:
         """Without privileges each has a network of its own (user networking)."""
         os.chown(self.namespace.directory, NOBODY, NOBODY)
@@ -71,13 +100,37 @@ class EbbsTest(unittest.TestCase):
         self.assertEqual(result.stdout.count("connected with 3\n"), 3)
         self.namespace.assert_clean(self)
 
-    def test_calls_to_a_neighbour_that_is_killed_fail(self) -> None:
-        result = self.play("widow", 1, 2)
-        self.assertRegex(
-            result.stdout,
-            r"^node 3: hanging\n"
-            r"node 2: node 3 is lost: .*\n"
-            r"node 2: node 3 is lost: .*not connected with the front-end\n$")
+
+class EbbsOnProcessesTest(Parts, unittest.TestCase):
+    image = PROGRAMS / "ebbs_backend"
+
+    def test_a_program_that_cannot_be_started_is_named(self) -> None:
+        result = self.namespace.run(
+            [self.front_end, "/nowhere/backend", "end"],
+            capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 125, result.stderr)
+        self.assertIn("can't start /nowhere/backend: No such file", result.stderr)
+
+    def test_one_that_ends_before_it_is_up_is_told_with_its_last_words(self) -> None:
+        program = self.namespace.directory / "backend"
+        program.write_text("#!/bin/sh\necho first\necho the last words\nexit 3\n")
+        program.chmod(0o755)
+        result = self.namespace.run([self.front_end, program, "end"],
+                                    capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 125, result.stderr)
+        self.assertIn("its process ended with exit code 3", result.stderr)
+        self.assertIn("its console: the last words", result.stderr)
+
+    def test_processes_end_with_their_front_end(self) -> None:
+        """Killed, so that it can tell nobody; and the back-end hangs."""
+        front_end = self.namespace.start(
+            [self.front_end, self.image, "hang"], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(front_end.stdout.readline(), "node 2: here I hang\n")
+        self.assertEqual(len(self.namespace.inhabitants()), 2)
+        front_end.kill()
+        front_end.wait()
+        front_end.stdout.close()
+        self.assertTrue(eventually(lambda: not self.namespace.inhabitants()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 # The mathematics library: musl's, because newlib's has no 80-bit long double.
 # Compiled against musl's own headers; types, constants and symbols agree with the
-# newlib headers as step newlib adapts them.
+# newlib headers as step newlib adapts them. With it musl's memcpy, memmove and
+# memset: newlib's memcpy goes past the caches from 256 bytes on, which is where
+# what it copies is wanted next.
 step_needs=(driver)
 step_inputs=()
 step_packages=(musl)
@@ -23,7 +25,7 @@ step_run() {
     [ -e "${source%/*}/x86_64/$(basename "$source" .c).s" ] ||
       [ -e "${source%/*}/x86_64/${source##*/}" ] || echo "$source"
   done >sources
-  ls src/{math,fenv}/x86_64/*.[cs] >>sources
+  ls src/{math,fenv}/x86_64/*.[cs] src/string/x86_64/*.s >>sources
   FLAGS="$(echo $flags)" xargs -P "$JOBS" -n 8 sh -ec '
     for source; do
       name=${source##*/}

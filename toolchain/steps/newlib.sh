@@ -143,17 +143,18 @@ adapt_mathematics() {
 extern int *__signgam (void);' 'extern int signgam;'
 }
 
-# The heap is the library OS's, mathematics comes from step libm, there are no
-# processes to start, and step port has the locks and the system calls: newlib's own
-# locks lock nothing.
+# The heap is the library OS's, mathematics and the copying of memory come from step
+# libm, there are no processes to start, and step port has the locks and the system
+# calls: newlib's own locks lock nothing.
 remove_replaced_objects() {
-  local heap mathematics processes port='lock|rename'
+  local heap mathematics processes port='lock|rename' memory='memcpy|memmove|memset'
   heap='malloc|mallocr|calloc|callocr|realloc|reallocr|reallocf|free|freer|cfreer'
   heap+='|malign|malignr|aligned_alloc|posix_memalign|msize|msizer|mstats|mstatsr'
   heap+='|mtrim|mtrimr|mallinfor|mallstatsr|malloptr|valloc|vallocr|pvallocr|mlock'
   mathematics='sf?_(nan|ldexp|frexp|modf|scalbn|finite|copysign)'
   processes='exec(l|le|lp|v|ve|vp)|popen|posix_spawn|wordexp|wordfree'
-  $TRIPLET-ar t "$OUT/lib/libc.a" | grep -Ex "lib_a-($heap|$mathematics|$processes|$port)\\.o" |
+  $TRIPLET-ar t "$OUT/lib/libc.a" |
+    grep -Ex "lib_a-($heap|$mathematics|$memory|$processes|$port)\\.o" |
     xargs $TRIPLET-ar d "$OUT/lib/libc.a"
   rm "$OUT/lib/libm.a"
 }

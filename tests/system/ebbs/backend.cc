@@ -184,6 +184,12 @@ int Widow() {
   return 0;
 }
 
+/// Holds its only core for ever: it doesn't see its front-end go.
+int Hang() {
+  Say("here I hang");
+  for (;;) asm volatile("pause");
+}
+
 int Play(const std::string& part) {
   static const std::map<std::string, int (*)()> parts = {
       {"first-calls", &FirstCalls},
@@ -191,6 +197,7 @@ int Play(const std::string& part) {
       {"end", &EndOfAnEbb},
       {"neighbours", &Neighbours},
       {"widow", &Widow},
+      {"hang", &Hang},
   };
   return parts.at(part)();
 }

@@ -44,6 +44,8 @@ void ebbrt::AppMain() {
   auto mortal = ebbs::Mortal::Create();
   global_id_map->Set(ebbs::kMortal, std::to_string(mortal.Id())).Get();
   NodeSpec spec{.image = arguments[0], .arguments = {arguments[1]}};
+  // A program of this machine is not an image.
+  if (!spec.image.ends_with(".elf")) spec.machine = "process";
   if (arguments.size() > 2) spec.cores = std::stoul(arguments[2]);
   size_t count = arguments.size() > 3 ? std::stoul(arguments[3]) : 1;
   spec.arguments.push_back(std::to_string(count + 1));  // the last node's id
