@@ -232,6 +232,38 @@ class CommandTest(unittest.TestCase):
         self.assertGreater(rows["lwIP"], 20_000)
         self.assertLess(rows["application"], 10_000)
 
+    def test_connections(self) -> None:
+        """A request costs the same however many connections are open: nothing walks
+        a list of them. Instructions, which don't depend on the host's load."""
+        require(NATIVE / "bench" / "bench_exchange.elf")
+        rows = self.bench("connections")["requests"]["rows"]
+        cost = {row[0]: row[1] for row in rows}
+        self.assertLess(cost[256], 1.05 * cost[16])
+
+    def test_netpipe(self) -> None:
+        require(NATIVE / "bench" / "bench_exchange.elf")
+        rows = self.bench("netpipe")["instructions"]["rows"]
+        cost = {row[0]: row[1:3] for row in rows}
+        # The aim; instructions again.
+        self.assertLess(cost[64][0], cost[64][1] / 3)
+
+    def test_messages(self) -> None:
+        require(NATIVE / "bench" / "bench_messages.elf")
+        rows = self.bench("messages")["calls"]["rows"]
+        self.assertEqual([row[0] for row in rows], [8, 64, 1024, 16384, 65536])
+
+    def test_memory(self) -> None:
+        require(NATIVE / "bench" / "bench_memory.elf")
+        rows = self.bench("memory")["instructions"]["rows"]
+        self.assertEqual(len(rows), 5)
+
+    def test_allocate(self) -> None:
+        require(NATIVE / "bench" / "bench_allocate.elf")
+        rows = self.bench("allocate")["nodes"]["rows"]
+        for _, first, median, last in rows:
+            self.assertLessEqual(first, median)
+            self.assertLessEqual(median, last)
+
     def test_missing_builds_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
             result = subprocess.run(
