@@ -67,6 +67,12 @@ class Messenger {
   /// short enough that nobody waits for ever on one that is stuck.
   static constexpr Clock::duration kCallDeadline = std::chrono::seconds(30);
 
+  /// How long a node may take nothing of what is sent to it. Then it counts as
+  /// lost: what others wait to tell it would fill the memory.
+  static constexpr Clock::duration kPatience = std::chrono::seconds(30);
+  /// For connections from now on.
+  void SetPatience(Clock::duration patience) { patience_ = patience; }
+
   /// Largest payload of a frame, bytes.
   static constexpr uint32_t kMaxPayload = 64 << 20;
 
@@ -192,6 +198,7 @@ class Messenger {
 
   const NodeId self_;
   Secret secret_{};
+  Clock::duration patience_ = kPatience;
   std::unique_ptr<TcpListener> listener_;
   std::unordered_map<Peer*, std::unique_ptr<Peer>> peers_;
   std::unordered_map<NodeId, Peer*> nodes_;  // that have proved themselves

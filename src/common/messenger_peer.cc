@@ -108,7 +108,6 @@ void Messenger::Peer::Call(FrameHeader header,
   do {
     header.request = next_request_++;
   } while (header.request == 0 || calls_.contains(header.request));
-  auto frame = MakeFrame(header, std::move(parameters));
   PendingCall& call = calls_[header.request];
   call.promise = std::move(promise);
   call.timer.Start(deadline, [this, request = header.request, deadline] {
@@ -116,7 +115,24 @@ void Messenger::Peer::Call(FrameHeader header,
     late.mapped().promise.SetException(
         std::make_exception_ptr(DeadlineExceeded(deadline)));
   });
+  Send(header, std::move(parameters));
+}
+
+void Messenger::Peer::Send(FrameHeader header, std::unique_ptr<IOBuf> payload) {
+  auto frame = MakeFrame(header, std::move(payload));
+  sent_bytes_ += frame->ChainLength();
   connection_->Send(std::move(frame));
+  if (!patience_.Running()) WatchReader();
+}
+
+void Messenger::Peer::WatchReader() {
+  uint64_t taken = sent_bytes_ - connection_->QueuedBytes();
+  patience_.Start(messenger_.patience_, [this, taken] {
+    size_t queued = connection_->QueuedBytes();
+    if (queued == 0) return;
+    if (sent_bytes_ - queued != taken) return WatchReader();
+    messenger_.PeerEnded(this, "it doesn't read");
+  });
 }
 
 [[gnu::cold]] void Messenger::Peer::FailCalls(const std::string& why) {

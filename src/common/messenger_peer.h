@@ -43,14 +43,13 @@ class Messenger::Peer : public TcpConnection::Handler {
   /// Sends a call. The connection has proved itself.
   void Call(FrameHeader header, std::unique_ptr<IOBuf> parameters,
             Clock::duration deadline, Promise<RawMessage> promise);
-  void Send(FrameHeader header, std::unique_ptr<IOBuf> payload) {
-    connection_->Send(MakeFrame(header, std::move(payload)));
-  }
+  void Send(FrameHeader header, std::unique_ptr<IOBuf> payload);
   /// Fails every call that waits.
   void FailCalls(const std::string& why);
 
   void OnReceive(std::unique_ptr<IOBuf> data) override;
   void OnClosed(std::error_code error) override;
+  void OnDrained() override { patience_.Stop(); }
 
  private:
   struct PendingCall {
@@ -58,6 +57,8 @@ class Messenger::Peer : public TcpConnection::Handler {
     Timer timer;
   };
 
+  /// Ends the connection if the other side doesn't read.
+  void WatchReader();
   void SendHello();
   /// The first frame. False when this peer has been destroyed.
   bool Greet(const Frame& frame);
@@ -71,6 +72,8 @@ class Messenger::Peer : public TcpConnection::Handler {
   const NodeId dialed_;
   NodeId node_ = kNoNode;
   Timer hello_deadline_;
+  Timer patience_;          // runs while something is queued
+  uint64_t sent_bytes_ = 0;
   uint32_t next_request_ = 1;
   std::unordered_map<uint32_t, PendingCall> calls_;  // not answered
 };

@@ -64,7 +64,8 @@ class NodeAllocator {
   virtual ~NodeAllocator() = default;
 
   /// Boots a node; ready when it is up: has connected, has proved its secret,
-  /// and the IaaS has told where it is reached. Fails with AllocationFailed. In
+  /// and the IaaS has told where it is reached. Fails with AllocationFailed; when
+  /// the IaaS has gone with all its nodes, the next call looks for another. In
   /// events on core 0.
   virtual Future<std::unique_ptr<Node>> Allocate(NodeSpec spec) = 0;
 };

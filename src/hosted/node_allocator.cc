@@ -43,6 +43,9 @@ constexpr std::string_view kProcess = "process";
 /// the host's.
 constexpr uint16_t kForwardedMessengerPort = 4712;
 
+/// A node was lost with its daemon; the client may not know yet. Core 0.
+bool daemon_lost = false;
+
 /// A node from its request on. The callbacks of the daemon's client, or of the
 /// process, come on a thread of theirs; each becomes an event on core 0, where
 /// everything else happens.
@@ -177,6 +180,7 @@ class AllocatedNode : public Node,
   }
 
   void Died(const iaas::NodeExit& exit) {
+    if (exit.kind == iaas::ExitKind::kDaemonLost) daemon_lost = true;
     Fail(exit.reason + "; its console: " + exit.console_tail);
     if (ended_.Valid()) {
       ended_.SetValue(exit.kind == iaas::ExitKind::kGuestExit ? exit.code : -1);
@@ -254,7 +258,9 @@ class HostedNodeAllocator : public NodeAllocator {
   /// Blocks this thread until the daemon has answered: a few milliseconds,
   /// once.
   void ConnectToDaemon() {
-    if (session_) return;
+    if (!std::exchange(daemon_lost, false) && client_.Connected()) return;
+    session_ = {};  // its daemon is gone, and its nodes with it
+    client_ = {};
     client_ = iaas::EnsureDaemon();
     session_ = client_.OpenSession(program_invocation_short_name);
     home_.address = Ipv4Address::Parse(session_.Network().host_address).value();

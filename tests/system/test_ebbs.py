@@ -5,6 +5,7 @@ ask the front-end, calls between back-ends, and the end."""
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -98,6 +99,28 @@ class EbbsTest(Parts, unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("nodes can't reach one another", result.stderr)
         self.assertEqual(result.stdout.count("connected with 3\n"), 3)
+        self.namespace.assert_clean(self)
+
+
+    def test_memory_that_is_exhausted_costs_neither_the_node_nor_its_calls(self) -> None:
+        for cores in (1, 2):
+            with self.subTest(cores=cores):
+                result = self.play("exhaust", cores)
+                for round in range(3):
+                    self.assertIn(f"round {round} survived", result.stdout)
+
+    def test_an_application_outlives_the_daemon(self) -> None:
+        """Its nodes are lost with it; the next is booted by another daemon."""
+        front_end = self.namespace.start(
+            [self.front_end, self.image, "wait"], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(front_end.stdout.readline(), "turn 0\n")
+        (daemon,) = (pid for pid in self.namespace.inhabitants()
+                     if b"iaasd" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                     .split(b"\0")[0])
+        os.kill(daemon, signal.SIGKILL)
+        self.assertEqual(front_end.stdout.read(), "ended with -1\nturn 1\n")
+        self.assertEqual(front_end.wait(30), 0)
+        front_end.stdout.close()
         self.namespace.assert_clean(self)
 
 

@@ -198,6 +198,55 @@ TEST(MessengerDial, ACallPastItsDeadlineDoesNotWaitForTheDial) {
   EXPECT_EQ(mute.peer->frames.size(), 2u) << "the late call isn't sent";
 }
 
+TEST(MessengerDial, ANodeThatDoesNotReadIsLost) {
+  Application application;
+  auto& two = application.BackEnd(2);
+  two.SetPatience(50ms);
+  Impostor deaf(application, 3);
+  auto first = Call(two, 3, kAnswer, 1h);
+  deaf.AwaitHello();
+  deaf.peer->SendHello(3, kSecret);
+  ASSERT_TRUE(deaf.peer->Await([&] { return deaf.peer->frames.size() == 2; }));
+  deaf.peer->connection->PauseReceive();
+  // More than the buffers on the way hold.
+  std::vector<Future<RawMessage>> calls;
+  for (int i = 0; i < 64; ++i) {
+    calls.push_back(two.Call({3, 0, ProtocolId(kEcho), kAnswer},
+                             IOBuf::Copy(std::string(256 << 10, 'x')), 1h));
+  }
+  for (auto& call : calls) {
+    EXPECT_NE(FailureOf(std::move(call)).find("doesn't read"),
+              std::string::npos);
+  }
+  EXPECT_NE(FailureOf(std::move(first)), "");
+}
+
+TEST(MessengerDial, ANodeThatReadsSlowlyIsNotLost) {
+  Application application;
+  auto& two = application.BackEnd(2);
+  two.SetPatience(60ms);
+  Impostor slow(application, 3);
+  auto first = Call(two, 3, kAnswer, 1h);
+  slow.AwaitHello();
+  slow.peer->SendHello(3, kSecret);
+  ASSERT_TRUE(slow.peer->Await([&] { return slow.peer->frames.size() == 2; }));
+  constexpr size_t kCalls = 32;
+  std::vector<Future<RawMessage>> calls;
+  for (size_t i = 0; i < kCalls; ++i) {
+    calls.push_back(two.Call({3, 0, ProtocolId(kEcho), kAnswer},
+                             IOBuf::Copy(std::string(256 << 10, 'x')), 1h));
+  }
+  // A little now and then, for several times its patience.
+  auto& peer = *slow.peer;
+  while (peer.frames.size() < 2 + kCalls && !peer.closed) {
+    peer.connection->PauseReceive();
+    SleepFor(15ms).Get();
+    peer.connection->ResumeReceive();
+    SleepFor(1ms).Get();
+  }
+  EXPECT_FALSE(peer.closed);
+}
+
 TEST(MessengerDial, TheSmallerNodesDialIsKept) {
   Application application;
   auto& two = application.BackEnd(2);

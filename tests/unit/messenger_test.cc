@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -64,7 +66,8 @@ TEST(MessengerTest, GarbageOversizeAndForeignVersionsAreRefused) {
     peer.connection->Send(IOBuf::Copy(bytes));
     EXPECT_TRUE(peer.AwaitClosed());
   }
-  TestPeer peer(MessengerEndpoint());  // before the proof a long frame is refused by its header
+  TestPeer peer(MessengerEndpoint());  // before the proof a long frame is
+                                       // refused by its header
   peer.connection->Send(MakeFrame({}, IOBuf::Copy(std::string(5000, 'x'))));
   EXPECT_TRUE(peer.AwaitClosed());
 }
@@ -265,6 +268,51 @@ TEST(MessengerTest, ParametersThatAreNoMessageFailOnlyTheirCall) {
   EXPECT_EQ(peer.frames[1].header.kind, FrameKind::kError);
   EXPECT_FALSE(peer.closed);
   messenger->ForgetNode(24, "the test is over");
+}
+
+/// What a node that has gone mad may send: calls with a few bytes changed. Each
+/// is answered, or ends its connection; the messenger serves others as before.
+TEST(MessengerTest, MutatedMessagesCostTheirConnectionAtMost) {
+  capnp::MallocMessageBuilder key;
+  key.initRoot<IdMapKey>().setEbb(1);
+  global_id_map->Set(1, "value").Get();
+  auto valid = MakeFrame({.kind = FrameKind::kCall,
+                          .ebb = kGlobalIdMapId,
+                          .protocol = ProtocolId(GlobalIdMap::kProtocol),
+                          .request = 1},
+                         EncodeMessage(key))
+                   ->ToString();
+  std::minstd_rand random(1);
+  std::unique_ptr<TestPeer> peer;
+  size_t answered = 0, closed = 0;
+  for (int round = 0; round < 400; ++round) {
+    if (peer == nullptr) {
+      messenger->ForgetNode(30, "another try");
+      peer = std::make_unique<TestPeer>(MessengerEndpoint());
+      peer->SendHello(30, runtime::Boot().secret);
+      messenger->WaitForNode(30).Get();
+    }
+    std::string bytes = valid;
+    // Most changes are in the message, where they leave the frame whole.
+    size_t first = round % 4 == 0 ? 0 : FrameHeader::kSize;
+    for (size_t flips = 1 + random() % 3; flips > 0; --flips) {
+      size_t place = first + random() % (bytes.size() - first);
+      bytes[place] = static_cast<char>(random());
+    }
+    size_t before = peer->frames.size();
+    peer->connection->Send(IOBuf::Copy(bytes));
+    // A length that was made greater is waited for: that is no answer either.
+    for (int i = 0; i < 10 && peer->frames.size() == before && !peer->closed;
+         ++i) {
+      SleepFor(1ms).Get();
+    }
+    (peer->closed ? closed : answered) += 1;
+    if (peer->closed || peer->frames.size() == before) peer.reset();
+  }
+  EXPECT_GT(answered, 0u);
+  EXPECT_GT(closed, 0u);
+  messenger->ForgetNode(30, "the test is over");
+  EXPECT_EQ(global_id_map->Get(1).Get(), "value");
 }
 
 TEST(MessengerTest, AnAnswerNobodyAskedForEndsTheConnection) {

@@ -102,6 +102,9 @@ Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
+bool Client::Connected() const {
+  return impl_ != nullptr && impl_->loop->Connected();
+}
 
 namespace {
 

@@ -252,6 +252,9 @@ class Client {
   Client& operator=(Client&&) noexcept;
   ~Client();
 
+  // False when the daemon is known to have gone: every call will fail.
+  bool Connected() const;
+
   // Opens a session under a label that `iaasctl list` shows. Blocks.
   Session OpenSession(const std::string& label,
                       NetworkKind network = NetworkKind::kAutomatic);

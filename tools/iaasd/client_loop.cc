@@ -45,6 +45,8 @@ struct ClientLoop::Shared {
     }
   }
 
+  std::atomic<bool> connected{true};
+
   void Wake() {
     const uint64_t one = 1;
     [[maybe_unused]] const ssize_t written =
@@ -134,6 +136,8 @@ void ClientLoop::Run(std::shared_ptr<Shared> shared, kj::AutoCloseFd socket) {
                     .tasks = tasks,
                     .sessions = {},
                     .nodes = {}};
+    tasks.add(network.onDisconnect().then(
+        [shared = shared.get()] { shared->connected = false; }));
     Serve(*shared, wake, state).wait(io.waitScope);
   }
   const std::lock_guard lock(shared->mutex);
@@ -149,6 +153,8 @@ void ClientLoop::Post(Work work) {
   }
   shared_->Wake();
 }
+
+bool ClientLoop::Connected() const { return shared_->connected; }
 
 uint64_t ClientLoop::NewId() { return ++shared_->last_id; }
 

@@ -57,6 +57,8 @@ class ClientLoop {
   // Has the thread do `work` later, in order of the calls; any thread may call
   // it. When the loop has ended the work is dropped.
   void Post(Work work);
+  // Whether the daemon was there when last heard of. Any thread.
+  bool Connected() const;
   // A number for a session or a node.
   uint64_t NewId();
 

@@ -1,6 +1,8 @@
 // The parts that back-ends play in test_ebbs.py, by their first argument.
 #include <chrono>
 #include <map>
+#include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -184,6 +186,37 @@ int Widow() {
   return 0;
 }
 
+/// Takes all memory there is, and gives it back: the node lives, and so do its
+/// connections.
+int Exhaust() {
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::unique_ptr<char[]>> taken;
+    taken.reserve(1 << 20);
+    size_t size = round == 1 ? 1 << 20 : 4'000;
+    try {
+      for (;;) taken.push_back(std::make_unique<char[]>(size));
+    } catch (const std::bad_alloc&) {
+      Expect(taken.size() * size > (16u << 20), "most of 64 MiB");
+    }
+    // What little is left doesn't do for a message, perhaps: then that fails.
+    try {
+      Say("in need");
+    } catch (const std::exception&) {
+    }
+    taken.clear();
+    Say("round " + std::to_string(round) + " survived");
+  }
+  return 0;
+}
+
+/// Waits for its end.
+int Wait() {
+  CreateMortal();
+  ebbrt::Promise<> never;
+  never.GetFuture().Get();
+  return 1;
+}
+
 /// Holds its only core for ever: it doesn't see its front-end go.
 int Hang() {
   Say("here I hang");
@@ -198,6 +231,8 @@ int Play(const std::string& part) {
       {"neighbours", &Neighbours},
       {"widow", &Widow},
       {"hang", &Hang},
+      {"exhaust", &Exhaust},
+      {"wait", &Wait},
   };
   return parts.at(part)();
 }

@@ -18,6 +18,17 @@ namespace {
 
 std::map<NodeId, std::unique_ptr<ebbrt::Node>> nodes;
 
+/// Boots a node, says so and waits until it is lost; then boots another.
+void OutliveTheDaemon(const ebbrt::NodeSpec& spec) {
+  for (int turn = 0; turn < 2; ++turn) {
+    auto node = ebbrt::node_allocator->Allocate(spec).Get();
+    std::printf("turn %d\n", turn);
+    std::fflush(stdout);
+    if (turn == 1) return;
+    std::printf("ended with %d\n", node->Ended().Get());
+  }
+}
+
 }  // namespace
 
 void Report::Say(NodeId from, Line::Reader in, Line::Builder) {
@@ -49,6 +60,10 @@ void ebbrt::AppMain() {
   if (arguments.size() > 2) spec.cores = std::stoul(arguments[2]);
   size_t count = arguments.size() > 3 ? std::stoul(arguments[3]) : 1;
   spec.arguments.push_back(std::to_string(count + 1));  // the last node's id
+  if (arguments[1] == "wait") {
+    ebbs::OutliveTheDaemon(spec);
+    runtime::Exit(0);
+  }
   std::vector<Future<std::unique_ptr<Node>>> booting;
   for (size_t i = 0; i < count; ++i) {
     booting.push_back(node_allocator->Allocate(spec));
