@@ -3,6 +3,7 @@
 virtual machine whose tap lies in the test's own network namespace."""
 
 import contextlib
+import errno
 import ctypes
 import os
 import pathlib
@@ -23,7 +24,7 @@ ECHO, COUNT, SOURCE, CONTROL, BLOCKER = 7, 9, 19, 20, 21
 TAP = "tap0"
 MEBIBYTE = 1 << 20
 STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
-SWITCHES = ["csum", "guestcsum", "guesttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
+SWITCHES = ["csum", "guestcsum", "guesttso", "hosttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
 
 MACHINES = {
     "microvm": ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=on",
@@ -117,6 +118,22 @@ class NetworkTest(unittest.TestCase):
             connection = socket.create_connection((NODE, port), timeout=20)
         self.addCleanup(connection.close)
         return connection
+
+    def connect_from(self, port: int) -> socket.socket:
+        """To SOURCE, from a port of ours, once its last use is over on our side."""
+        while True:
+            with inside(self.namespace):
+                connection = socket.socket()
+            connection.settimeout(10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                connection.bind((HOST, port))
+                connection.connect((NODE, SOURCE))
+                return connection
+            except OSError as error:
+                connection.close()
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
 
     # --- what is done with it -----------------------------------------------------
 
@@ -285,6 +302,66 @@ class NetworkTest(unittest.TestCase):
         self.assert_serves()  # others don't wait with it
         self.assertTrue(receive(connection, len(data)) == data)
         sender.join()
+
+    def test_a_port_is_used_again_while_the_node_waits(self) -> None:
+        """The node has closed first, so the old connection is in TIME-WAIT there."""
+        self.start()
+        for pause in (0, 1.5, 0):  # within the old window, and past it
+            time.sleep(pause)
+            with self.connect_from(43210) as connection:
+                connection.sendall(b"100\n")
+                receive(connection, 100)
+                self.assertEqual(connection.recv(1), b"")
+
+    def test_an_outage_in_the_middle_of_a_transfer(self) -> None:
+        """What was lost is sent again, in smaller segments than the device divided
+        before."""
+        for off in ("mtu", "hosttso"):
+            with self.subTest(off=off), self.running("microvm",
+                                                     f"{STATIC} ebbrt.net=-{off}"):
+                connection = self.connect(SOURCE)
+                size = 24 * MEBIBYTE
+                connection.sendall(b"%d\n" % size)
+                data = receive(connection, MEBIBYTE)
+                self.namespace.run(["ip", "link", "set", TAP, "down"], check=True)
+                time.sleep(1.5)
+                self.namespace.run(["ip", "link", "set", TAP, "up"], check=True)
+                data += receive(connection, size - len(data))
+                pattern = bytes(i % 251 for i in range(251))
+                self.assertTrue(data == (pattern * (size // 251 + 1))[:size],
+                                "bytes differ")
+                self.assert_serves()
+
+    def test_segments_that_the_device_divides(self) -> None:
+        """Seen on the tap: large ones to a peer of the usual MSS, none to a peer that
+        wants smaller ones or when it is off."""
+        for mss, off, large in ((None, "mtu", True), (800, "mtu", False),
+                                (None, "hosttso", False)):
+            with self.subTest(mss=mss, off=off), self.running(
+                    "microvm", f"{STATIC} ebbrt.net=-{off}"):
+                with inside(self.namespace):
+                    connection = socket.socket()
+                    tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                                        socket.htons(0x0800))
+                self.addCleanup(connection.close)
+                self.addCleanup(tap.close)
+                tap.bind((TAP, 0x0800))
+                tap.settimeout(1)
+                if mss:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
+                connection.connect((NODE, SOURCE))
+                connection.sendall(b"%d\n" % MEBIBYTE)
+                received = receive(connection, MEBIBYTE)
+                self.assertEqual(len(received), MEBIBYTE)
+                sizes = []
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        packet, address = tap.recvfrom(65536)
+                        if address[2] != socket.PACKET_OUTGOING:
+                            sizes.append(len(packet))
+                self.assertEqual(max(sizes) > 1500, large, max(sizes))
+                if mss:
+                    self.assertLessEqual(max(sizes), mss + 40)
 
     def test_resets_in_the_middle_of_a_transfer(self) -> None:
         self.start()

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "lwip/etharp.h"
+#include "lwip/ip.h"
 #include "lwip/prot/ip.h"
+#include "lwip/prot/tcp.h"
 #include "native/network/frame_buffers.h"
 #include "native/network/transmit_frame.h"
 #include "netif/ethernet.h"
@@ -20,6 +22,9 @@ using virtio::ReceivedChecksum;
 /// Frames per turn: enough that an interrupt and a notification are shared by
 /// many, few enough that their replies don't wait long.
 constexpr size_t kBatch = 32;
+/// Payload of a segment that the device divides: most of what there is to gain,
+/// and not much that is sent again for one lost packet.
+constexpr uint16_t kLargestSegment = 32 * 1024;
 /// When memory gave out before the receive ring was full.
 constexpr auto kRefillRetry = std::chrono::milliseconds(10);
 
@@ -142,6 +147,15 @@ err_t Interface::Output(netif* interface, pbuf* packet, const ip4_addr_t* to) {
   return etharp_output(interface, packet, to);
 }
 
+uint16_t Interface::LargestSegment(const tcp_pcb& pcb) const {
+  if (!device_.Has(virtio::net_feature::kHostTso4) ||
+      pcb.mss != device_.Mtu() - IP_HLEN - TCP_HLEN ||
+      ip4_route_src(&pcb.local_ip, &pcb.remote_ip) != &netif_) {
+    return 0;
+  }
+  return kLargestSegment / pcb.mss * pcb.mss;
+}
+
 err_t Interface::LinkOutput(netif* interface, pbuf* frame) {
   return static_cast<Interface*>(interface->state)->Send(frame);
 }
@@ -175,7 +189,7 @@ bool Interface::TrySend(pbuf* frame) {
   FramePieces pieces(frame);
   NetDevice::Offload offload;
   if (device_.Has(virtio::net_feature::kChecksum)) {
-    offload = PrepareTcpChecksum(frame);
+    offload = PrepareTcp(frame, device_.Mtu());
   }
   return device_.Transmit(pieces.Get(),
                           static_cast<virtio::NetHeader*>(frame->payload),

@@ -26,6 +26,7 @@
 #include "common/iobuf.h"
 #include "common/ring_queue.h"
 #include "lwip/netif.h"
+#include "lwip/tcp.h"
 #include "native/virtio/net_device.h"
 
 namespace ebbrt::network {
@@ -73,6 +74,11 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   const netif* Netif() const { return &netif_; }
   virtio::NetDevice& Device() { return device_; }
   const Counters& Count() const { return counters_; }
+
+  /// The payload of a segment that the device would divide for this connection,
+  /// a multiple of its MSS; 0 if it would not: it can't, the connection doesn't
+  /// go out here, or its peer wants smaller segments than the device makes.
+  uint16_t LargestSegment(const tcp_pcb& pcb) const;
 
   /// Shows the device what was sent.
   void Kick();

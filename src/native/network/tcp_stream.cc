@@ -113,6 +113,9 @@ tcp_pcb* TcpStream::Detach() {
 void TcpStream::ReadEndpoints() {
   local_ = ToEndpoint(pcb_->local_ip, pcb_->local_port);
   remote_ = ToEndpoint(pcb_->remote_ip, pcb_->remote_port);
+  if (Interface* link = stack_.Link()) {
+    pcb_->large_segment = link->LargestSegment(*pcb_);
+  }
 }
 
 // --- inside lwIP: note what happened, tell later

@@ -66,7 +66,7 @@ FramePieces::FramePieces(const pbuf* frame) {
   }
 }
 
-NetDevice::Offload PrepareTcpChecksum(pbuf* frame) {
+NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu) {
   // lwIP puts the headers of a segment into the first pbuf, together.
   constexpr size_t kFrameStart = sizeof(NetHeader);
   constexpr size_t kIpStart = kFrameStart + SIZEOF_ETH_HDR;
@@ -85,9 +85,17 @@ NetDevice::Offload PrepareTcpChecksum(pbuf* frame) {
   uint16_t tcp_length = lwip_ntohs(IPH_LEN(ip)) - ip_length;
   tcp->chksum = Fold(Sum(&ip->src, 2 * sizeof ip->src) +
                      PP_HTONS(IP_PROTO_TCP) + lwip_htons(tcp_length));
-  return {.flags = virtio::kNeedsChecksum,
-          .checksum_start = static_cast<uint16_t>(SIZEOF_ETH_HDR + ip_length),
-          .checksum_offset = offsetof(tcp_hdr, chksum)};
+  NetDevice::Offload offload{
+      .flags = virtio::kNeedsChecksum,
+      .checksum_start = static_cast<uint16_t>(SIZEOF_ETH_HDR + ip_length),
+      .checksum_offset = offsetof(tcp_hdr, chksum)};
+  if (ip_length + tcp_length > mtu) {
+    uint16_t headers = ip_length + TCPH_HDRLEN_BYTES(tcp);
+    offload.segmentation = virtio::kSegmentTcp4;
+    offload.segment_size = mtu - headers;
+    offload.header_length = SIZEOF_ETH_HDR + headers;
+  }
+  return offload;
 }
 
 }  // namespace ebbrt::network

@@ -1,5 +1,5 @@
-// How a pbuf chain leaves: as pieces for the device, with its checksum left to
-// the device where that was agreed.
+// How a pbuf chain leaves: as pieces for the device, with its checksum and its
+// division into segments left to the device where that was agreed.
 #pragma once
 
 #include <array>
@@ -30,8 +30,9 @@ class FramePieces {
 };
 
 /// For a TCP segment from MakeSendable: puts the sum of the pseudo-header where
-/// the device expects it and says where the rest is to be summed (VirtIO 1.2
-/// §5.1.6.2). Nothing for other frames: lwIP has summed them itself.
-virtio::NetDevice::Offload PrepareTcpChecksum(pbuf* frame);
+/// the device expects it and says where the rest is to be summed; one above the
+/// `mtu` is to be divided, too (VirtIO 1.2 §5.1.6.2). Nothing for other frames:
+/// lwIP has summed them itself.
+virtio::NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu);
 
 }  // namespace ebbrt::network

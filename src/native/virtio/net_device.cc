@@ -214,6 +214,9 @@ bool NetDevice::Transmit(std::span<const Piece> pieces, NetHeader* header,
     if (failed_) return false;  // and `header` may be gone with all that waited
   }
   *header = {.flags = offload.flags,
+             .segmentation = offload.segmentation,
+             .header_length = offload.header_length,
+             .segment_size = offload.segment_size,
              .checksum_start = offload.checksum_start,
              .checksum_offset = offload.checksum_offset};
   auto id = transmit_.Add(pieces, {});

@@ -19,6 +19,7 @@ constexpr std::array kSwitches = {
     Switch{"csum", net_feature::kChecksum},
     Switch{"guestcsum", net_feature::kGuestChecksum},
     Switch{"guesttso", net_feature::kGuestTso4},
+    Switch{"hosttso", net_feature::kHostTso4},
     Switch{"mrgrxbuf", net_feature::kMergeableBuffers},
     Switch{"eventidx", feature::kEventIndex},
     Switch{"mac", net_feature::kMac},
@@ -55,6 +56,7 @@ uint64_t Consistent(uint64_t features) {
   if ((features & kGuestChecksum) == 0 || (features & kMergeableBuffers) == 0) {
     features &= ~kGuestTso4;
   }
+  if ((features & kChecksum) == 0) features &= ~kHostTso4;
   return features;
 }
 

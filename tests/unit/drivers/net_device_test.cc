@@ -176,9 +176,13 @@ TEST_F(NetDeviceTest, ReceivesNoMoreThanAsked) {
 
 TEST_F(NetDeviceTest, AFrameLeavesWithItsHeader) {
   Open();
-  ASSERT_TRUE(Send(
-      "out", nullptr,
-      {.flags = kNeedsChecksum, .checksum_start = 34, .checksum_offset = 16}));
+  ASSERT_TRUE(Send("out", nullptr,
+                   {.flags = kNeedsChecksum,
+                    .checksum_start = 34,
+                    .checksum_offset = 16,
+                    .segmentation = kSegmentTcp4,
+                    .segment_size = 1460,
+                    .header_length = 54}));
   EXPECT_FALSE(fake_.queues[1].Next()) << "not before Kick";
   device_->Kick();
   EXPECT_EQ(fake_.notified[1], 1);
@@ -189,6 +193,9 @@ TEST_F(NetDeviceTest, AFrameLeavesWithItsHeader) {
   EXPECT_EQ(header.flags, kNeedsChecksum);
   EXPECT_EQ(header.checksum_start, 34);
   EXPECT_EQ(header.checksum_offset, 16);
+  EXPECT_EQ(header.segmentation, kSegmentTcp4);
+  EXPECT_EQ(header.segment_size, 1460);
+  EXPECT_EQ(header.header_length, 54);
   EXPECT_EQ(header.buffer_count, 0);
   EXPECT_EQ(chain->readable[0].second, sizeof header + 3);
 }

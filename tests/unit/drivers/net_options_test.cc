@@ -27,6 +27,7 @@ TEST(NetOptions, WhatDependsOnAMissingFeatureGoesToo) {
   using namespace net_feature;
   EXPECT_EQ(WantedNetFeatures("-guestcsum") & kGuestTso4, 0u);
   EXPECT_EQ(WantedNetFeatures("-mrgrxbuf") & kGuestTso4, 0u);
+  EXPECT_EQ(WantedNetFeatures("-csum") & kHostTso4, 0u);
 }
 
 TEST(NetOptions, AnUnknownWordIsNamedWithTheKnownOnes) {
