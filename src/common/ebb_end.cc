@@ -72,9 +72,11 @@ Future<> InAnEvent(CoreId core, MoveFunction<void()> function) {
   return future;
 }
 
-/// Ends `id`, whose root is `root` if this node has one, here and on other nodes
-/// but `teller`. A back-end tells the front-end, which tells the rest. On core
-/// 0; blocks.
+void (*ended_everywhere)(EbbId id) = nullptr;
+
+/// Ends `id`, whose root is `root` if this node has one, here and on other
+/// nodes but `teller`. A back-end tells the front-end, which tells the rest. On
+/// core 0; blocks.
 void EndHereAndTell(EbbId id, LocalIdMap::Root root, NodeId teller) {
   std::vector<Future<RawMessage>> calls;
   bool tells_all = runtime::ThisNode() == kFrontEndNode;
@@ -90,6 +92,7 @@ void EndHereAndTell(EbbId id, LocalIdMap::Root root, NodeId teller) {
     } catch (const NodeLost&) {  // with all that it had cached
     }
   }
+  if (tells_all && ended_everywhere != nullptr) ended_everywhere(id);
 }
 
 /// In an event of its own, as every server.
@@ -110,6 +113,8 @@ Future<std::unique_ptr<IOBuf>> Serve(IncomingCall call) {
 }
 
 }  // namespace
+
+void OnEndedEverywhere(void (*hook)(EbbId id)) { ended_everywhere = hook; }
 
 void ServeEnds() { RegisterProtocol(kProtocol, &Serve); }
 

@@ -39,10 +39,15 @@ using EndOnCore = void (*)(void* root);
 /// root is being made. Throws EbbDestroyed when the end has begun before.
 Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core = nullptr);
 
-/// The same on all nodes of the application; this one is the Ebb's home. Throws std::logic_error elsewhere and for fixed ids, EbbDestroyed when
-/// there is no such Ebb (any more). Fails with what kept a node from ending it;
-/// the id is then not used again.
+/// The same on all nodes of the application; this one is the Ebb's home. Throws
+/// std::logic_error elsewhere and for fixed ids, EbbDestroyed when there is no
+/// such Ebb (any more). Fails with what kept a node from ending it; the id is
+/// then not used again.
 Future<> EndOnAllNodes(EbbId id);
+
+/// Has `hook` called on the front-end for every Ebb that has ended on all
+/// nodes, before its id is free. In events on core 0; one hook.
+void OnEndedEverywhere(void (*hook)(EbbId id));
 
 /// Makes this node hear when Ebbs of other nodes end. Once, before there are
 /// connections.

@@ -6,8 +6,13 @@
 #include <utility>
 
 #include "common/concat.h"
+#include "common/ebb_end.h"
 
 namespace ebbrt {
+
+GlobalIdMap::GlobalIdMap(EbbId id) : HomeEbb(id) {
+  detail::OnEndedEverywhere([](EbbId ended) { global_id_map->Forget(ended); });
+}
 
 Future<std::string> GlobalIdMap::Get(EbbId id) {
   return Call<&GlobalIdMap::ServeGet>(
@@ -24,6 +29,12 @@ Future<> GlobalIdMap::Set(EbbId id, std::string value) {
            std::memcpy(in.initValue(value.size()).begin(), value.data(),
                        value.size());
          })
+      .Then([](Message<IdMapDone>) {});
+}
+
+Future<> GlobalIdMap::Erase(EbbId id) {
+  return Call<&GlobalIdMap::ServeErase>(
+             [id](IdMapKey::Builder in) { in.setEbb(id); })
       .Then([](Message<IdMapDone>) {});
 }
 
@@ -48,6 +59,15 @@ void GlobalIdMap::ServeSet(NodeId, IdMapEntry::Reader in, IdMapDone::Builder) {
   std::lock_guard guard(lock_);
   values_.insert_or_assign(in.getEbb(),
                            std::string(bytes.begin(), bytes.size()));
+}
+
+void GlobalIdMap::ServeErase(NodeId, IdMapKey::Reader in, IdMapDone::Builder) {
+  Forget(in.getEbb());
+}
+
+void GlobalIdMap::Forget(EbbId id) {
+  std::lock_guard guard(lock_);
+  values_.erase(id);
 }
 
 }  // namespace ebbrt

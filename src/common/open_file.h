@@ -9,7 +9,7 @@
 // end of what was read the front-end is asked each time, so a file that grows
 // can be followed.
 //
-// Blocks of 64 KiB are read; who reads on where the last read ended has four
+// Blocks of 64 KiB are read; who reads on where the last read ended has eight
 // more on their way. A file keeps at most 32 blocks, while it is open. Writes
 // go to the front-end at once.
 //
@@ -36,7 +36,7 @@ class OpenFile {
  public:
   static constexpr size_t kBlock = 64 * 1024;
   static constexpr size_t kMaxBlocks = 32;
-  static constexpr size_t kReadAhead = 4;  // blocks
+  static constexpr size_t kReadAhead = 8;  // blocks
 
   OpenFile(std::string_view path, uint32_t flags, uint32_t mode);
   /// Closes it; an error is nobody's any more (see Sync).

@@ -257,6 +257,11 @@ class CommandTest(unittest.TestCase):
         rows = self.bench("memory")["instructions"]["rows"]
         self.assertEqual(len(rows), 5)
 
+    def test_files(self) -> None:
+        require(NATIVE / "bench" / "bench_files.elf")
+        ways = [row[0] for row in self.bench("files")["read"]["rows"]]
+        self.assertEqual(ways, ["file", "TCP"])
+
     def test_allocate(self) -> None:
         require(NATIVE / "bench" / "bench_allocate.elf")
         rows = self.bench("allocate")["nodes"]["rows"]

@@ -224,7 +224,8 @@ TEST(MessengerDial, ANodeThatDoesNotReadIsLost) {
 TEST(MessengerDial, ANodeThatReadsSlowlyIsNotLost) {
   Application application;
   auto& two = application.BackEnd(2);
-  two.SetPatience(60ms);
+  constexpr auto kPatience = 500ms;
+  two.SetPatience(kPatience);
   Impostor slow(application, 3);
   auto first = Call(two, 3, kAnswer, 1h);
   slow.AwaitHello();
@@ -238,11 +239,16 @@ TEST(MessengerDial, ANodeThatReadsSlowlyIsNotLost) {
   }
   // A little now and then, for several times its patience.
   auto& peer = *slow.peer;
-  while (peer.frames.size() < 2 + kCalls && !peer.closed) {
+  auto end = Clock::now() + 3 * kPatience;
+  while (Clock::now() < end && !peer.closed) {
     peer.connection->PauseReceive();
-    SleepFor(15ms).Get();
+    SleepFor(kPatience / 10).Get();
+    size_t before = peer.received_bytes;
     peer.connection->ResumeReceive();
-    SleepFor(1ms).Get();
+    while (peer.received_bytes == before && !peer.closed &&
+           peer.frames.size() < 2 + kCalls) {
+      SleepFor(0ms).Get();
+    }
   }
   EXPECT_FALSE(peer.closed);
 }

@@ -26,6 +26,7 @@ class TestPeer : public TcpConnection::Handler {
   }
 
   void OnReceive(std::unique_ptr<IOBuf> data) override {
+    received_bytes += data->ChainLength();
     parser.Feed(std::move(data));
     while (auto frame = parser.Next()) frames.push_back(*std::move(frame));
   }
@@ -73,6 +74,7 @@ class TestPeer : public TcpConnection::Handler {
   std::unique_ptr<TcpConnection> connection;
   FrameParser parser{1 << 20};
   std::vector<Frame> frames;
+  size_t received_bytes = 0;
   bool closed = false;
 };
 

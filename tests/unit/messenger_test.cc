@@ -254,6 +254,18 @@ TEST(MessengerTest, CallsAreServedAndErrorsTravelBack) {
   messenger->ForgetNode(23, "the test is over");
 }
 
+TEST(GlobalIdMapTest, AValueGoesWhenItIsErasedAndWithItsEbb) {
+  global_id_map->Set(777, "here").Get();
+  EXPECT_EQ(global_id_map->Get(777).Get(), "here");
+  global_id_map->Erase(777).Get();
+  EXPECT_THROW(global_id_map->Get(777).Get(), std::out_of_range);
+  global_id_map->Erase(777).Get();
+  auto ebb = Slow::Create();
+  global_id_map->Set(ebb.Id(), "of an Ebb").Get();
+  Slow::Destroy(ebb).Get();
+  EXPECT_THROW(global_id_map->Get(ebb.Id()).Get(), std::out_of_range);
+}
+
 TEST(MessengerTest, ParametersThatAreNoMessageFailOnlyTheirCall) {
   TestPeer peer(MessengerEndpoint());
   peer.SendHello(24, runtime::Boot().secret);
