@@ -219,20 +219,20 @@ void VirtualMemory::CommitCopy(void* page, std::span<const std::byte> content,
   OrThrow(region_table::CommitCopy(use.range.begin, content, access));
 }
 
-void VirtualMemory::CommitOnDemand(void* begin, size_t size, Access access) {
-  Use use = UseRange(begin, size);
+void VirtualMemory::ChangeAccess(const Use& use, Access access,
+                                 bool on_demand) {
   bool stale = false;
-  bool done = region_table::Protect(use.range, access, true, stale);
+  bool done = region_table::Protect(use.range, access, on_demand, stale);
   if (stale) FlushTlb(use.range.begin, use.range.size);
   OrThrow(done);
 }
 
+void VirtualMemory::CommitOnDemand(void* begin, size_t size, Access access) {
+  ChangeAccess(UseRange(begin, size), access, true);
+}
+
 void VirtualMemory::Protect(void* begin, size_t size, Access access) {
-  Use use = UseRange(begin, size);
-  bool stale = false;
-  bool done = region_table::Protect(use.range, access, false, stale);
-  if (stale) FlushTlb(use.range.begin, use.range.size);
-  OrThrow(done);
+  ChangeAccess(UseRange(begin, size), access, false);
 }
 
 void VirtualMemory::TakeMemory(const Use& use,

@@ -114,6 +114,7 @@ class VirtualMemory : public SharedEbb<VirtualMemory> {
 
   Region* Find(uint64_t address) const;
   Use UseRange(void* begin, size_t size) const;
+  static void ChangeAccess(const Use& use, Access access, bool on_demand);
   static void TakeMemory(const Use& use, region_table::Afterwards afterwards);
   void End(Region* region);
   static const char* Resolve(uint64_t address, uint64_t error);

@@ -15,7 +15,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("EBBRT_BUILD", ROOT / "build"))
-HOSTED = BUILD / "hosted"
+HOSTED = pathlib.Path(os.environ.get("EBBRT_HOSTED", BUILD / "hosted"))
 NATIVE = BUILD / "native"
 
 

@@ -50,6 +50,8 @@ class Tree:
 
 _CLANG = ("-DCMAKE_C_COMPILER=clang-16", "-DCMAKE_CXX_COMPILER=clang++-16")
 
+_SANITIZED = ("unit_tests", "ebbs_frontend", "ebbs_backend")
+
 TREES = {
     tree.name: tree
     for tree in (
@@ -57,15 +59,15 @@ TREES = {
         Tree("native", "the images that back-ends boot", for_target=True),
         Tree(
             "asan",
-            "the hosted unit tests under AddressSanitizer and UBSan",
+            "hosted unit tests and nodes under AddressSanitizer and UBSan",
             options=("-DEBBRT_SANITIZE=address,undefined",),
-            targets=("unit_tests",),
+            targets=_SANITIZED,
         ),
         Tree(
             "tsan",
-            "the hosted unit tests under ThreadSanitizer",
+            "hosted unit tests and nodes under ThreadSanitizer",
             options=("-DEBBRT_SANITIZE=thread",),
-            targets=("unit_tests",),
+            targets=_SANITIZED,
         ),
         Tree(
             "lwip",

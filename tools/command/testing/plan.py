@@ -35,7 +35,9 @@ def steps(only: Sequence[str] = ()) -> list[Step]:
         headers.step(trees["native"]),
         lwip.step(),
         programs.hosted("asan", trees["asan"], 4, timeout, _ASAN),
+        system.sanitized("asan", trees["asan"], _ASAN),
         programs.hosted("tsan", trees["tsan"], 4, timeout, _TSAN),
+        system.sanitized("tsan", trees["tsan"], _TSAN),
         fuzz.step(),
     ]
     return [step for step in every if not only or step.kind in only]

@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 import tempfile
+from collections.abc import Mapping
 
 from .. import builds, packages, paths, process
 from .counts import Counts
@@ -20,13 +21,14 @@ def files() -> list[pathlib.Path]:
     return sorted(DIRECTORY.rglob("test_*.py"))
 
 
-def _environment() -> dict[str, str]:
+def _environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         **os.environ,
         "EBBRT_BUILD": str(paths.BUILD),
         "PYTHONPATH": str(DIRECTORY),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        **(more or {}),
     }
 
 
@@ -53,9 +55,14 @@ def read_report(report: pathlib.Path) -> Counts | None:
     )
 
 
-def run_file(file: pathlib.Path, filters: tuple[str, ...] = ()) -> Counts:
-    """Runs the tests of a file."""
-    log = paths.LOGS / f"{file.stem}.log"
+def run_file(
+    file: pathlib.Path,
+    filters: tuple[str, ...] = (),
+    log: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Counts:
+    """Runs the tests of a file; the log is named after it unless told."""
+    log = paths.LOGS / f"{log or file.stem}.log"
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="ebbrt-test-") as temporary:
         report = pathlib.Path(temporary) / "report.json"
@@ -64,7 +71,7 @@ def run_file(file: pathlib.Path, filters: tuple[str, ...] = ()) -> Counts:
             timeout=TIMEOUT,
             log=log,
             cwd=paths.ROOT,
-            env=_environment(),
+            env=_environment(environment),
         )
         counts = read_report(report) if result.code is not None else None
     if counts is None:
@@ -94,6 +101,29 @@ def step(file: pathlib.Path) -> Step:
         run=lambda options: run_file(file, options.filters),
         names=lambda: names(file),
     )
+
+
+def sanitized(
+    kind: str, tree: builds.Tree, environment: Mapping[str, str]
+) -> Step:
+    """Back-ends as processes, and their front-end, under a sanitizer."""
+    file = DIRECTORY / "test_ebbs.py"
+
+    def its_names() -> list[str]:
+        return [name for name in names(file) if "OnProcesses" in name]
+
+    def build() -> None:
+        packages.require("run", "test")
+        builds.build(tree)
+
+    def run(options: Options) -> Counts:
+        chosen = tuple(filter(options.matches, its_names()))
+        if not chosen:
+            return Counts()
+        hosted = {"EBBRT_HOSTED": str(tree.path)}
+        return run_file(file, chosen, f"test-{kind}-nodes", {**environment, **hosted})
+
+    return Step(kind=kind, name=f"{kind}, nodes", build=build, run=run, names=its_names)
 
 
 def steps() -> list[Step]:
