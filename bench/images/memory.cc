@@ -1,12 +1,10 @@
 // The image of bench/memory: threadtest with a thread on each core.
-#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bench/images/threadtest.h"
-#include "common/event_manager.h"
-#include "common/future.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "platform/core.h"
 #include "platform/log.h"
@@ -15,16 +13,9 @@ void ebbrt::AppMain() {
   auto on_all = [](unsigned threads, const auto& work) {
     std::vector<Future<>> done;
     for (unsigned thread = 0; thread < threads; ++thread) {
-      Promise<> promise;
-      done.push_back(promise.GetFuture());
-      EventManager::SpawnRemote(
-          [thread, &work, promise = std::move(promise)]() mutable {
-            work(thread);
-            promise.SetValue();
-          },
-          thread);
+      done.push_back(RunOn(thread, [thread, &work] { work(thread); }));
     }
-    for (auto& future : done) future.Get();
+    WhenAll(std::move(done)).Get();
   };
   threadtest::MeasureAll(static_cast<unsigned>(platform::CoreCount()), on_all,
                          [](const std::string& name, uint64_t n) {

@@ -14,6 +14,7 @@
 #include "common/local_id_map.h"
 #include "common/messenger.h"
 #include "common/protocol.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "platform/core.h"
 
@@ -57,19 +58,6 @@ void FreeIfOurs(EbbId id) {
   if (id < kApplicationRange && HomeOf(id) == runtime::ThisNode()) {
     ebb_allocator->Free(id);
   }
-}
-
-/// Runs `function`, which may block, as an event on `core`; a future of its
-/// end.
-Future<> InAnEvent(CoreId core, MoveFunction<void()> function) {
-  Promise<> done;
-  auto future = done.GetFuture();
-  EventManager::SpawnRemote(
-      [function = std::move(function), done = std::move(done)]() mutable {
-        Fulfil(std::move(done), function);
-      },
-      core);
-  return future;
 }
 
 void (*ended_everywhere)(EbbId id) = nullptr;
@@ -133,11 +121,11 @@ EbbId MakeEbb(LocalIdMap::Type type,
 Future<> EndOnThisNode(EbbId id, EndOnCore end_on_core) {
   auto root = local_id_map->Retire(id);
   if (root == nullptr) return MakeReadyFuture();
-  return InAnEvent(platform::CurrentCore(),
-                   [id, end_on_core, root = std::move(root)]() mutable {
-                     EndHere(id, std::move(root), end_on_core);
-                     FreeIfOurs(id);
-                   });
+  return RunOn(platform::CurrentCore(),
+               [id, end_on_core, root = std::move(root)]() mutable {
+                 EndHere(id, std::move(root), end_on_core);
+                 FreeIfOurs(id);
+               });
 }
 
 Future<> EndOnAllNodes(EbbId id) {
@@ -149,7 +137,7 @@ Future<> EndOnAllNodes(EbbId id) {
   }
   auto root = local_id_map->Retire(id);
   if (root == nullptr) throw EbbDestroyed(id);
-  return InAnEvent(0, [id, root = std::move(root)]() mutable {
+  return RunOn(0, [id, root = std::move(root)]() mutable {
     EndHereAndTell(id, std::move(root), kNoNode);
     FreeIfOurs(id);
   });

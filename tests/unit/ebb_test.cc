@@ -13,6 +13,7 @@
 #include "common/global_id_map.h"
 #include "common/local_id_map.h"
 #include "common/per_core_ebb.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "common/shared_ebb.h"
 #include "platform/core.h"
@@ -93,13 +94,8 @@ TEST(Ebb, ConcurrentFirstCallsMakeOneRepresentative) {
   SlowToMake::made = 0;
   std::vector<Future<int>> answers;
   for (int i = 0; i < 8; ++i) {
-    Promise<int> promise;
-    answers.push_back(promise.GetFuture());
-    EventManager::SpawnRemote(
-        [ebb, promise = std::move(promise)]() mutable {
-          promise.SetValue(ebb->Answer());
-        },
-        i % platform::CoreCount());
+    answers.push_back(
+        RunOn(i % platform::CoreCount(), [ebb] { return ebb->Answer(); }));
   }
   for (auto& answer : answers) EXPECT_EQ(answer.Get(), 42);
   EXPECT_EQ(SlowToMake::made, 1);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/event_manager.h"
+#include "common/run_on.h"
 #include "common/when_all.h"
 #include "platform/core.h"
 
@@ -62,15 +63,11 @@ TEST(SharedFuture, IsForkedOnEveryCore) {
   SharedFuture<int> shared(promise.GetFuture());
   std::vector<Future<int>> sums;
   for (CoreId core = 0; core < platform::CoreCount(); ++core) {
-    Promise<int> sum;
-    sums.push_back(sum.GetFuture());
-    EventManager::SpawnRemote(
-        [shared, core, sum = std::move(sum)]() mutable {
-          int value = shared.Fork().Get();
-          EXPECT_EQ(platform::CurrentCore(), core);
-          sum.SetValue(value + static_cast<int>(core));
-        },
-        core);
+    sums.push_back(RunOn(core, [shared, core] {
+      int value = shared.Fork().Get();
+      EXPECT_EQ(platform::CurrentCore(), core);
+      return value + static_cast<int>(core);
+    }));
   }
   SleepFor(std::chrono::milliseconds(1)).Get();
   promise.SetValue(10);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/event_manager.h"
+#include "common/run_on.h"
 #include "platform/core.h"
 
 namespace ebbrt {
@@ -74,13 +75,7 @@ TEST(WhenAll, OfDifferentTypesGivesATuple) {
 TEST(WhenAll, GathersFromEveryCore) {
   std::vector<Future<CoreId>> futures;
   for (CoreId core = 0; core < platform::CoreCount(); ++core) {
-    Promise<CoreId> promise;
-    futures.push_back(promise.GetFuture());
-    EventManager::SpawnRemote(
-        [promise = std::move(promise)]() mutable {
-          promise.SetValue(platform::CurrentCore());
-        },
-        core);
+    futures.push_back(RunOn(core, [] { return platform::CurrentCore(); }));
   }
   auto cores = WhenAll(std::move(futures)).Get();
   for (CoreId core = 0; core < platform::CoreCount(); ++core) {

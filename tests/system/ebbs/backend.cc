@@ -30,8 +30,8 @@ int FirstCalls() {
   std::vector<Future<std::string>> per_core;
   for (int i = 0; i < kCallsPerCore; ++i) {
     for (CoreId core = 0; core < cores; ++core) {
-      shared.push_back(On(core, [] { return configured->value; }));
-      per_core.push_back(On(core, [core] {
+      shared.push_back(ebbrt::RunOn(core, [] { return configured->value; }));
+      per_core.push_back(ebbrt::RunOn(core, [core] {
         Expect(configured_per_core->core == core,
                "a core's own representative");
         return configured_per_core->value;
@@ -80,14 +80,15 @@ int EndOfAnEbb() {
   auto cached = [&] {
     int count = 0;
     for (CoreId core = 0; core < cores; ++core) {
-      count += On(core, [=] {
+      count += ebbrt::RunOn(core, [=] {
                  return ebbrt::platform::LocalRep(ebb.Id()) != nullptr;
                }).Get();
     }
     return std::to_string(count);
   };
   for (CoreId core = 0; core < cores; ++core) {
-    Expect(On(core, [=] { return Touch(ebb); }).Get() == "alive", "an answer");
+    Expect(ebbrt::RunOn(core, [=] { return Touch(ebb); }).Get() == "alive",
+           "an answer");
   }
   Say("cached by " + cached() + " cores");
   report

@@ -4,11 +4,11 @@
 #include <atomic>
 #include <string>
 
-#include "common/event_manager.h"
 #include "common/future.h"
 #include "common/global_id_map.h"
 #include "common/home_ebb.h"
 #include "common/per_core_ebb.h"
+#include "common/run_on.h"
 #include "common/shared_ebb.h"
 #include "platform/local_table.h"
 #include "tests/system/ebbs/report.capnp.h"
@@ -82,22 +82,5 @@ struct ConfiguredPerCore : ebbrt::PerCoreEbb<ConfiguredPerCore, Root> {
 };
 inline constexpr EbbRef<ConfiguredPerCore> configured_per_core{
     ApplicationEbbId(3)};
-
-/// Runs `f` on `core`; a future of what it returns or throws.
-template <typename F>
-auto On(ebbrt::CoreId core, F f) {
-  ebbrt::Promise<decltype(f())> promise;
-  auto future = promise.GetFuture();
-  ebbrt::EventManager::SpawnRemote(
-      [f = std::move(f), promise = std::move(promise)]() mutable {
-        try {
-          promise.SetValue(f());
-        } catch (...) {
-          promise.SetException(std::current_exception());
-        }
-      },
-      core);
-  return future;
-}
 
 }  // namespace ebbs

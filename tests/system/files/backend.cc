@@ -20,8 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "common/event_manager.h"
-#include "common/future.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "platform/core.h"
 
@@ -264,29 +263,16 @@ void StandardStreams() {
 
 /// All cores read and write files of their own, and read one together.
 void Cores() {
-  std::vector<ebbrt::Future<>> done;
-  for (ebbrt::CoreId core = 0; core < ebbrt::platform::CoreCount(); ++core) {
-    ebbrt::Promise<> promise;
-    done.push_back(promise.GetFuture());
-    ebbrt::EventManager::SpawnRemote(
-        [core, promise = std::move(promise)]() mutable {
-          try {
-            auto name = "/of-core-" + std::to_string(core);
-            for (int round = 0; round < 10; ++round) {
-              auto text = name + std::to_string(round);
-              std::ofstream(name) << text;
-              Require(Contents(name) == text, name);
-              Require(Contents("/hello.txt") == "first line\nsecond line\n",
-                      "hello.txt");
-            }
-            promise.SetValue();
-          } catch (...) {
-            promise.SetException(std::current_exception());
-          }
-        },
-        core);
-  }
-  for (auto& future : done) future.Get();
+  ebbrt::RunOnEveryCore([] {
+    auto name = "/of-core-" + std::to_string(ebbrt::platform::CurrentCore());
+    for (int round = 0; round < 10; ++round) {
+      auto text = name + std::to_string(round);
+      std::ofstream(name) << text;
+      Require(Contents(name) == text, name);
+      Require(Contents("/hello.txt") == "first line\nsecond line\n",
+              "hello.txt");
+    }
+  }).Get();
 }
 
 void NoFiles() {

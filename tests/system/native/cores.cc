@@ -17,19 +17,18 @@
 #include "common/event_manager.h"
 #include "common/future.h"
 #include "common/per_core_ebb.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "native/percore.h"
-#include "on_core.h"
 #include "platform/core.h"
 #include "platform/log.h"
+#include "require.h"
 
 namespace {
 
 using ebbrt::CoreId;
-using ebbrt_test::OnCore;
-using ebbrt_test::OnEveryCore;
-using ebbrt_test::Require;
 using ebbrt::platform::CurrentCore;
+using ebbrt_test::Require;
 using namespace std::chrono_literals;
 
 thread_local uint64_t thread_variable = 7;
@@ -165,14 +164,14 @@ void CheckThreads() {
 void ebbrt::AppMain() {
   try {
     CheckConstructors();
-    OnEveryCore(CheckVariables);
-    OnEveryCore(CheckVariablesAgain);
-    OnEveryCore(CheckControlWords);
-    OnEveryCore(CheckExceptions);
-    OnEveryCore(CheckHeap);
-    OnEveryCore(CheckTimer);
-    OnEveryCore(CheckClock);
-    OnEveryCore(CheckEbb);
+    ebbrt::RunOnEveryCore(CheckVariables).Get();
+    ebbrt::RunOnEveryCore(CheckVariablesAgain).Get();
+    ebbrt::RunOnEveryCore(CheckControlWords).Get();
+    ebbrt::RunOnEveryCore(CheckExceptions).Get();
+    ebbrt::RunOnEveryCore(CheckHeap).Get();
+    ebbrt::RunOnEveryCore(CheckTimer).Get();
+    ebbrt::RunOnEveryCore(CheckClock).Get();
+    ebbrt::RunOnEveryCore(CheckEbb).Get();
     CheckThreads();
   } catch (const std::exception& error) {
     platform::WriteConsole("failed: " + std::string(error.what()) + "\n");

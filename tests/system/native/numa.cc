@@ -10,21 +10,20 @@
 #include <utility>
 #include <vector>
 
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "native/heap.h"
 #include "native/numa.h"
 #include "native/page_allocator.h"
 #include "native/slab_allocator.h"
-#include "on_core.h"
 #include "platform/core.h"
 #include "platform/log.h"
+#include "require.h"
 
 namespace {
 
 using ebbrt::kPageSize;
 using ebbrt::PageAllocator;
-using ebbrt_test::OnCore;
-using ebbrt_test::OnEveryCore;
 using ebbrt_test::Require;
 
 unsigned Here() { return ebbrt::NumaNodeOf(ebbrt::platform::CurrentCore()); }
@@ -56,17 +55,17 @@ void CheckRemoteFrees() {
     for (auto [from, to] :
          {std::pair<ebbrt::CoreId, ebbrt::CoreId>{0, last}, {last, 0}}) {
       std::vector<void*> blocks(20'000);
-      OnCore(from, [&] {
+      ebbrt::RunOn(from, [&] {
         for (void*& block : blocks) block = std::malloc(256);
       }).Get();
-      OnCore(to, [&] {
+      ebbrt::RunOn(to, [&] {
         for (void* block : blocks) std::free(block);
       }).Get();
     }
   }
   // What came from elsewhere was not kept.
-  OnEveryCore(&CheckPlacement);
-  OnEveryCore([] { ebbrt::general_purpose_allocator->Drain(); });
+  ebbrt::RunOnEveryCore(&CheckPlacement).Get();
+  ebbrt::RunOnEveryCore([] { ebbrt::general_purpose_allocator->Drain(); }).Get();
   for (unsigned node = 0; node < 2; ++node) {
     constexpr size_t kKept = 4 * PageAllocator::kMaxKept + 64;
     size_t now = FreeOf(node);
@@ -97,7 +96,7 @@ void CheckExhaustion() {
 
 void CheckSlabAllocator() {
   auto slabs = ebbrt::SlabAllocator::Create(48);
-  OnEveryCore([slabs] {
+  ebbrt::RunOnEveryCore([slabs] {
     std::vector<void*> objects;
     for (int i = 0; i < 1000; ++i) {
       objects.push_back(slabs->Allocate());
@@ -105,7 +104,7 @@ void CheckSlabAllocator() {
               "a slab is another node's memory");
     }
     for (void* object : objects) slabs->Free(object);
-  });
+  }).Get();
   ebbrt::SlabAllocator::Destroy(slabs).Get();
 }
 
@@ -124,10 +123,11 @@ void ebbrt::AppMain() {
   }
   platform::WriteConsole(text);
   try {
-    OnEveryCore(&CheckPlacement);
+    ebbrt::RunOnEveryCore(&CheckPlacement).Get();
     CheckRemoteFrees();
-    OnCore(0, &CheckExhaustion).Get();
-    OnCore(static_cast<CoreId>(platform::CoreCount() - 1), &CheckExhaustion)
+    ebbrt::RunOn(0, &CheckExhaustion).Get();
+    ebbrt::RunOn(static_cast<CoreId>(platform::CoreCount() - 1),
+                 &CheckExhaustion)
         .Get();
     CheckSlabAllocator();
   } catch (const std::exception& error) {

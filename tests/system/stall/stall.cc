@@ -2,12 +2,10 @@
 // and lets it wait as long in ways that hold nothing. Says "survived" and ends
 // with 0.
 #include <chrono>
-#include <exception>
 #include <stdexcept>
-#include <utility>
 
-#include "common/event_manager.h"
 #include "common/future.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "common/timer.h"
 #include "platform/clock.h"
@@ -44,19 +42,8 @@ constexpr auto kLong = 1500ms;
 
 template <typename F>
 ebbrt::Future<> OnLastCore(F function) {
-  ebbrt::Promise<> promise;
-  auto future = promise.GetFuture();
-  ebbrt::EventManager::SpawnRemote(
-      [function, promise = std::move(promise)]() mutable {
-        try {
-          function();
-          promise.SetValue();
-        } catch (...) {
-          promise.SetException(std::current_exception());
-        }
-      },
-      static_cast<ebbrt::CoreId>(ebbrt::platform::CoreCount() - 1));
-  return future;
+  return ebbrt::RunOn(
+      static_cast<ebbrt::CoreId>(ebbrt::platform::CoreCount() - 1), function);
 }
 
 #ifdef __ebbrt__

@@ -19,6 +19,7 @@
 
 #include "common/event_manager.h"
 #include "common/future.h"
+#include "common/run_on.h"
 #include "common/timer.h"
 #include "native/paging.h"
 #include "platform/local_table.h"
@@ -91,28 +92,19 @@ TEST(Gthread, AMutexHoldsAgainstEveryCore) {
   // Neither atomic nor volatile: what the mutexes are for.
   int of_plain = 0, of_recursive = 0;
   constexpr int kRounds = 3000;
-  std::vector<Future<>> done;
-  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
-    Promise<> promise;
-    done.push_back(promise.GetFuture());
-    EventManager::SpawnRemote(
-        [&, promise = std::move(promise)]() mutable {
-          for (int i = 0; i < kRounds; ++i) {
-            {
-              std::lock_guard guard(plain);
-              ++of_plain;
-            }
-            std::lock_guard outer(recursive);
-            std::lock_guard inner(recursive);
-            int before = of_recursive;
-            asm volatile("pause" : : : "memory");
-            of_recursive = before + 1;
-          }
-          promise.SetValue();
-        },
-        core);
-  }
-  for (auto& future : done) future.Get();
+  RunOnEveryCore([&] {
+    for (int i = 0; i < kRounds; ++i) {
+      {
+        std::lock_guard guard(plain);
+        ++of_plain;
+      }
+      std::lock_guard outer(recursive);
+      std::lock_guard inner(recursive);
+      int before = of_recursive;
+      asm volatile("pause" : : : "memory");
+      of_recursive = before + 1;
+    }
+  }).Get();
   EXPECT_EQ(of_plain, kRounds * static_cast<int>(platform::CoreCount()));
   EXPECT_EQ(of_recursive, kRounds * static_cast<int>(platform::CoreCount()));
 }

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/event_manager.h"
 #include "common/future.h"
+#include "common/run_on.h"
 #include "native/page_allocator.h"
 #include "native/size_classes.h"
 #include "platform/core.h"
@@ -153,53 +153,38 @@ TEST(Heap, WhatOneCoreAllocatesAnotherFrees) {
       blocks.push_back(std::malloc(size));
       std::memset(blocks.back(), round, size);
     }
-    Promise<> done;
-    auto future = done.GetFuture();
-    EventManager::SpawnRemote(
-        [blocks, done = std::move(done)]() mutable {
-          for (void* block : blocks) std::free(block);
-          done.SetValue();
-        },
-        1);
-    future.Get();
+    RunOn(1, [&blocks] {
+      for (void* block : blocks) std::free(block);
+    }).Get();
   }
 }
 
 TEST(Heap, CoresAllocateTogetherAndGetDifferentMemory) {
-  std::vector<Future<>> done;
   std::atomic<int> damaged = 0;
-  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
-    Promise<> promise;
-    done.push_back(promise.GetFuture());
-    EventManager::SpawnRemote(
-        [core, &damaged, promise = std::move(promise)]() mutable {
-          std::mt19937 random(core + 1);
-          struct Block {
-            uint64_t* words;
-            size_t count;
-          };
-          std::vector<Block> blocks;
-          for (int i = 0; i < 3000; ++i) {
-            size_t size = random() % (size_t{1} << (random() % 17 + 4)) + 8;
-            auto* words = static_cast<uint64_t*>(std::malloc(size));
-            std::fill_n(words, size / 8,
-                        reinterpret_cast<uint64_t>(words) + core);
-            blocks.push_back({words, size / 8});
-            if (blocks.size() < 20) continue;
-            std::swap(blocks[random() % 20], blocks.back());
-            auto [old, count] = blocks.back();
-            blocks.pop_back();
-            for (size_t k = 0; k < count; ++k) {
-              if (old[k] != reinterpret_cast<uint64_t>(old) + core) ++damaged;
-            }
-            std::free(old);
-          }
-          for (auto& block : blocks) std::free(block.words);
-          promise.SetValue();
-        },
-        core);
-  }
-  for (auto& future : done) future.Get();
+  RunOnEveryCore([&damaged] {
+    CoreId core = platform::CurrentCore();
+    std::mt19937 random(core + 1);
+    struct Block {
+      uint64_t* words;
+      size_t count;
+    };
+    std::vector<Block> blocks;
+    for (int i = 0; i < 3000; ++i) {
+      size_t size = random() % (size_t{1} << (random() % 17 + 4)) + 8;
+      auto* words = static_cast<uint64_t*>(std::malloc(size));
+      std::fill_n(words, size / 8, reinterpret_cast<uint64_t>(words) + core);
+      blocks.push_back({words, size / 8});
+      if (blocks.size() < 20) continue;
+      std::swap(blocks[random() % 20], blocks.back());
+      auto [old, count] = blocks.back();
+      blocks.pop_back();
+      for (size_t k = 0; k < count; ++k) {
+        if (old[k] != reinterpret_cast<uint64_t>(old) + core) ++damaged;
+      }
+      std::free(old);
+    }
+    for (auto& block : blocks) std::free(block.words);
+  }).Get();
   EXPECT_EQ(damaged, 0);
 }
 

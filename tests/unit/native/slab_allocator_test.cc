@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "common/event_manager.h"
+#include "common/run_on.h"
 #include "native/heap.h"
 #include "native/page_allocator.h"
 #include "platform/core.h"
@@ -68,15 +68,9 @@ TEST(SlabAllocator, AnyCoreFrees) {
   auto slabs = SlabAllocator::Create(64);
   std::vector<void*> objects;
   for (int i = 0; i < 3000; ++i) objects.push_back(slabs->Allocate());
-  Promise<> done;
-  auto future = done.GetFuture();
-  EventManager::SpawnRemote(
-      [&] {
-        for (void* object : objects) slabs->Free(object);
-        done.SetValue();
-      },
-      1);
-  future.Get();
+  RunOn(1, [&] {
+    for (void* object : objects) slabs->Free(object);
+  }).Get();
   SlabAllocator::Destroy(slabs).Get();
 }
 

@@ -12,9 +12,9 @@
 
 #include "common/event_manager.h"
 #include "common/future.h"
+#include "common/run_on.h"
 #include "common/spin_lock.h"
 #include "common/timer.h"
-#include "platform/core.h"
 
 namespace ebbrt {
 namespace {
@@ -59,32 +59,23 @@ TEST(Stdio, CoresOpenStreamsTogetherAndGetDifferentOnes) {
   SpinLock lock;
   std::set<FILE*> open;
   bool shared = false;
-  std::vector<Future<>> done;
-  for (CoreId core = 0; core < platform::CoreCount(); ++core) {
-    Promise<> promise;
-    done.push_back(promise.GetFuture());
-    EventManager::SpawnRemote(
-        [&, promise = std::move(promise)]() mutable {
-          for (int round = 0; round < kRounds; ++round) {
-            FILE* file = Open(nullptr, [](void*, const char*, size_t size) {
-              return static_cast<int>(size);
-            });
-            {
-              std::lock_guard guard(lock);
-              shared |= file == nullptr || !open.insert(file).second;
-            }
-            SleepFor(0ms).Get();
-            {
-              std::lock_guard guard(lock);
-              open.erase(file);
-            }
-            std::fclose(file);
-          }
-          promise.SetValue();
-        },
-        core);
-  }
-  for (auto& future : done) future.Get();
+  RunOnEveryCore([&] {
+    for (int round = 0; round < kRounds; ++round) {
+      FILE* file = Open(nullptr, [](void*, const char*, size_t size) {
+        return static_cast<int>(size);
+      });
+      {
+        std::lock_guard guard(lock);
+        shared |= file == nullptr || !open.insert(file).second;
+      }
+      SleepFor(0ms).Get();
+      {
+        std::lock_guard guard(lock);
+        open.erase(file);
+      }
+      std::fclose(file);
+    }
+  }).Get();
   EXPECT_FALSE(shared);
 }
 

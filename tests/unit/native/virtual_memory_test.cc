@@ -14,6 +14,7 @@
 
 #include "common/event_manager.h"
 #include "common/future.h"
+#include "common/run_on.h"
 #include "common/timer.h"
 #include "native/page_allocator.h"
 #include "platform/core.h"
@@ -357,17 +358,10 @@ void WithOtherCores(const std::function<void()>& work,
   std::vector<Future<>> done;
   for (CoreId core = 0; core < platform::CoreCount(); ++core) {
     if (core == platform::CurrentCore()) continue;
-    Promise<> promise;
-    done.push_back(promise.GetFuture());
-    EventManager::SpawnRemote(
-        [&work, promise = std::move(promise)]() mutable {
-          work();
-          promise.SetValue();
-        },
-        core);
+    done.push_back(RunOn(core, work));
   }
   here();
-  for (auto& future : done) future.Get();
+  WhenAll(std::move(done)).Get();
 }
 
 TEST(VirtualMemory, RightsEndOnEveryCoreAtOnce) {
