@@ -16,6 +16,10 @@ using namespace std::chrono_literals;
 /// How long a connection may take to prove itself.
 constexpr auto kHelloDeadline = 10s;
 
+/// So much may wait to be read, bytes, before anybody asks whether it is: a timer
+/// for every message would cost more than it is worth.
+constexpr size_t kUnwatched = 256 * 1024;
+
 /// The payload of kHello: the secret, the node's id, and the port where other
 /// nodes reach it (0: nowhere), little-endian.
 constexpr uint32_t kHelloSize =
@@ -122,7 +126,9 @@ void Messenger::Peer::Send(FrameHeader header, std::unique_ptr<IOBuf> payload) {
   auto frame = MakeFrame(header, std::move(payload));
   sent_bytes_ += frame->ChainLength();
   connection_->Send(std::move(frame));
-  if (!patience_.Running()) WatchReader();
+  if (connection_->QueuedBytes() > kUnwatched && !patience_.Running()) {
+    WatchReader();
+  }
 }
 
 void Messenger::Peer::WatchReader() {

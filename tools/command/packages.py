@@ -21,13 +21,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "libboost-context-dev",
         "capnproto",
         "libcapnp-dev",
+        "patch",  # lwIP's source is patched
         "pkg-config",  # Cap'n Proto's CMake package asks for it
         "googletest",
     ),
     "run": ("qemu-system-x86", "iproute2"),
     "test": ("libmemcached-tools",),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
-    "lwip": ("check", "patch"),
+    "lwip": ("check",),
     "bench": (
         "libmemcached-tools",
         "memcached",
