@@ -91,11 +91,13 @@ class EbbsTest(Parts, unittest.TestCase):
         os.chown(self.namespace.directory, NOBODY, NOBODY)
         copies = self.enterContext(tempfile.TemporaryDirectory())
         os.chmod(copies, 0o755)
-        image = shutil.copy(self.image, copies)
-        front_end = shutil.copy(self.front_end, copies)
+        daemon = HOSTED / "tools" / "iaasd" / "iaasd"
+        image, front_end, daemon = (
+            shutil.copy(file, copies) for file in (self.image, self.front_end, daemon))
         result = self.namespace.run(
             without_privileges([front_end, image, "neighbours", 1, 3]),
-            capture_output=True, text=True, timeout=120)
+            capture_output=True, text=True, timeout=120,
+            env=self.namespace.environment(EBBRT_IAASD=daemon))
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("nodes can't reach one another", result.stderr)
         self.assertEqual(result.stdout.count("connected with 3\n"), 3)
