@@ -286,7 +286,8 @@ Messenger::PendingDial& Messenger::Dial(NodeId node) {
       auto address = answer.As<NodeAddress>();
       Connect(node, {{address.getAddress()}, address.getPort()});
     } catch (const std::exception& error) {
-      ForgetNode(node, error.what());
+      // Else it was quicker to dial us, or is lost for another reason.
+      if (FindDial(node) != nullptr) ForgetNode(node, error.what());
     }
   });
   return StartDial(node);
@@ -302,6 +303,7 @@ Messenger::PendingDial& Messenger::StartDial(NodeId node) {
 }
 
 void Messenger::Connect(NodeId node, Endpoint endpoint) {
+  if (FindDial(node) == nullptr) return;
   network_manager->Connect(endpoint)
       .Finally([this, node](Future<std::unique_ptr<TcpConnection>> connected) {
         PendingDial* dial = FindDial(node);

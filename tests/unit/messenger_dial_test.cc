@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -253,51 +254,82 @@ TEST(MessengerDial, ANodeThatReadsSlowlyIsNotLost) {
   EXPECT_FALSE(peer.closed);
 }
 
-TEST(MessengerDial, TheSmallerNodesDialIsKept) {
+/// `node` has dialed node 3, which the test plays, and has said hello.
+struct Crossing {
+  explicit Crossing(NodeId node)
+      : messenger(application.BackEnd(node)),
+        listens{Ipv4Address{0x7F000001}, messenger.Listen(kSecret).port},
+        three(application, 3),
+        call(Call(messenger, 3)) {
+    three.AwaitHello();
+  }
+
   Application application;
-  auto& two = application.BackEnd(2);
-  auto port = two.Listen(kSecret).port;
-  Impostor three(application, 3);
-  auto call = Call(two, 3);
-  three.AwaitHello();
-  TestPeer crossing({Ipv4Address{0x7F000001}, port});
+  Messenger& messenger;
+  Endpoint listens;
+  Impostor three;
+  Future<RawMessage> call;
+};
+
+TEST(MessengerDial, TheSmallerNodesDialIsKept) {
+  Crossing two(2);
+  TestPeer crossing(two.listens);
   crossing.SendHello(3, kSecret);
   EXPECT_TRUE(crossing.AwaitClosed());
   ASSERT_EQ(crossing.frames.size(), 1u);
   EXPECT_EQ(crossing.frames[0].header.kind, FrameKind::kCrossed);
-  EXPECT_FALSE(three.peer->closed);
+  EXPECT_FALSE(two.three.peer->closed);
 }
 
 TEST(MessengerDial, TheGreaterNodeTakesTheOthersDial) {
-  Application application;
-  auto& five = application.BackEnd(5);
-  auto port = five.Listen(kSecret).port;
-  Impostor three(application, 3);
-  auto call = Call(five, 3);
-  three.AwaitHello();
-  TestPeer crossing({Ipv4Address{0x7F000001}, port});
+  Crossing five(5);
+  TestPeer crossing(five.listens);
   crossing.SendHello(3, kSecret);
   ASSERT_TRUE(crossing.Await([&] { return crossing.frames.size() == 2; }));
   EXPECT_EQ(crossing.frames[0].header.kind, FrameKind::kHello);
   EXPECT_EQ(crossing.frames[1].header.kind, FrameKind::kCall);
-  EXPECT_TRUE(three.peer->AwaitClosed());
+  EXPECT_TRUE(five.three.peer->AwaitClosed());
 }
 
 TEST(MessengerDial, WhoIsToldThatDialsCrossedWaitsForTheOther) {
-  Application application;
-  auto& five = application.BackEnd(5);
-  auto port = five.Listen(kSecret).port;
-  Impostor three(application, 3);
-  auto call = Call(five, 3);
-  three.AwaitHello();
-  three.peer->connection->Send(
+  Crossing five(5);
+  five.three.peer->connection->Send(
       MakeFrame({.kind = FrameKind::kCrossed}, nullptr));
-  EXPECT_TRUE(three.peer->AwaitClosed());
-  EXPECT_FALSE(call.Ready());
-  TestPeer theirs({Ipv4Address{0x7F000001}, port});
+  EXPECT_TRUE(five.three.peer->AwaitClosed());
+  EXPECT_FALSE(five.call.Ready());
+  TestPeer theirs(five.listens);
   theirs.SendHello(3, kSecret);
   ASSERT_TRUE(theirs.Await([&] { return theirs.frames.size() == 2; }));
   EXPECT_EQ(theirs.frames[1].header.kind, FrameKind::kCall);
+}
+
+/// Knows nobody, and says so when it is told to.
+struct SlowDirectory : Messenger::Directory {
+  void Up(NodeId, Endpoint) override {}
+  void Lost(NodeId, const std::string&) override {}
+  std::unique_ptr<IOBuf> Where(NodeId) override {
+    told.GetFuture().Get();
+    throw std::runtime_error("never heard of it");
+  }
+  Promise<> told;
+};
+
+TEST(MessengerDial, ALateAnswerDoesNotEndTheConnectionThatWasQuicker) {
+  Application application;
+  auto& five = application.BackEnd(5);
+  auto port = five.Listen(kSecret).port;
+  SlowDirectory directory;
+  application.Front().SetDirectory(&directory);
+  auto call = Call(five, 3, kAnswer, 1h);
+  SleepFor(5ms).Get();  // the front-end has been asked
+  TestPeer three({Ipv4Address{0x7F000001}, port});
+  three.SendHello(3, kSecret);
+  ASSERT_TRUE(three.Await([&] { return three.frames.size() == 2; }));
+  directory.told.SetValue();
+  SleepFor(20ms).Get();
+  EXPECT_FALSE(three.closed);
+  EXPECT_FALSE(call.Ready());
+  application.Front().SetDirectory(application.directory);
 }
 
 }  // namespace
