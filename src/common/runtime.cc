@@ -17,9 +17,6 @@
 namespace ebbrt::runtime {
 namespace {
 
-/// Exit code of a node that could not begin or lost its front-end.
-constexpr int kNodeFailed = 125;
-
 BootArguments boot;
 std::atomic<bool> at_home{false};
 std::atomic<void (*)()> before_exit{nullptr};

@@ -35,6 +35,9 @@ bool IsAtHome();
 /// function; the last call holds. Any event.
 void BeforeExit(void (*function)());
 
+/// Exit code of a node that could not begin or lost its front-end.
+inline constexpr int kNodeFailed = 125;
+
 /// Ends the node: the process, or the virtual machine. 0 is success; 1..127 for
 /// the application. From any event.
 [[noreturn]] void Exit(int code);

@@ -12,11 +12,13 @@
 #include <thread>
 #include <utility>
 
+#include "common/concat.h"
 #include "common/event_manager.h"
 #include "common/file_system.h"  // every front-end serves it
 #include "common/runtime.h"
 #include "hosted/core.h"
 #include "hosted/node_process.h"
+#include "platform/log.h"
 #include "platform/runtime_port.h"
 
 namespace ebbrt {
@@ -65,8 +67,15 @@ void ExitOnSignals(boost::asio::signal_set& signals) {
 namespace hosted {
 
 int Run(Options options, MoveFunction<void()> main) {
-  auto told = TakeBootWords();
-  BootArguments boot = told ? *std::move(told) : FrontEndsBoot();
+  BootArguments boot;
+  try {
+    auto told = TakeBootWords();
+    boot = told ? *std::move(told) : FrontEndsBoot();
+  } catch (const BadBootArgument& error) {
+    platform::WriteConsole(
+        Concat({"ebbrt: ", kBootVariable, ": ", error.what(), "\n"}));
+    return runtime::kNodeFailed;
+  }
   boot.arguments = std::move(options.arguments);
   if (options.stall_ms != 0) boot.stall_ms = options.stall_ms;
   runtime::SetBoot(std::move(boot));

@@ -24,7 +24,6 @@ namespace ebbrt {
 namespace {
 
 /// As the runtime ends a node that can't begin.
-constexpr int kBadBootArguments = 125;
 
 /// Exceptions are reported from here on.
 void BootProcessor() {
@@ -78,7 +77,7 @@ void FirstEvent() {
     runtime::SetBoot(BootArguments::Parse(Platform().command_line));
   } catch (const BadBootArgument& error) {
     ConsoleLine().Text("ebbrt: ").Text(error.what());
-    platform::Exit(kBadBootArguments);
+    platform::Exit(runtime::kNodeFailed);
   }
   PrintBootChart();
   runtime::Main();

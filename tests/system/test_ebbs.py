@@ -136,6 +136,13 @@ class EbbsOnProcessesTest(Parts, unittest.TestCase):
         self.assertEqual(result.returncode, 125, result.stderr)
         self.assertIn("can't start /nowhere/backend: No such file", result.stderr)
 
+    def test_boot_words_that_make_no_sense_are_named(self) -> None:
+        result = self.namespace.run(
+            [self.image, "end"], capture_output=True, text=True, timeout=60,
+            env=self.namespace.environment(EBBRT_BOOT="ebbrt.node=2 ebbrt.nosuch=1"))
+        self.assertEqual(result.returncode, 125, result.stderr)
+        self.assertIn("EBBRT_BOOT: boot argument ebbrt.nosuch is not known", result.stderr)
+
     def test_one_that_ends_before_it_is_up_is_told_with_its_last_words(self) -> None:
         program = self.namespace.directory / "backend"
         program.write_text("#!/bin/sh\necho first\necho the last words\nexit 3\n")
