@@ -7,9 +7,9 @@
 //   | payload, `length` bytes |
 //
 // A connection starts with one kHello frame from each side, first from the one
-// that has dialed. The header has no
-// padding and no host order; a frame that breaks a rule ends its connection
-// with an error that names the rule, and nothing else.
+// that has dialed. The header has no padding and no host order; a frame that
+// breaks a rule ends its connection with an error that names the rule, and
+// nothing else.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace ebbrt {
 inline constexpr uint16_t kProtocolVersion = 3;
 
 enum class FrameKind : uint8_t {
-  kHello = 1,  ///< payload: HelloPayload
+  kHello = 1,  ///< payload: secret, node, port (messenger_peer.cc)
   kCall = 2,   ///< payload: the parameters, a Cap'n Proto message
   kReply = 3,  ///< payload: the results, a Cap'n Proto message
   kError = 4,  ///< payload: what went wrong, text; request 0: the connection

@@ -28,8 +28,8 @@ constexpr size_t kMaxForwards = 64;
 constexpr char kUserLimits[] =
     "User networking: nodes can't reach one another, nor the host a node, but "
     "through the ports forwarded at its allocation (on 127.0.0.1; one is for "
-    "the messenger), and a network device has one queue pair. For a bridge, run iaasd as root "
-    "or with CAP_NET_ADMIN and a readable /dev/net/tun.";
+    "the messenger), and a network device has one queue pair. For a bridge, "
+    "run iaasd as root or with CAP_NET_ADMIN and a readable /dev/net/tun.";
 
 // A port of 127.0.0.1 that nobody uses right now.
 uint16_t PickPort(Protocol protocol) {
