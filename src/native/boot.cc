@@ -23,8 +23,6 @@
 namespace ebbrt {
 namespace {
 
-/// As the runtime ends a node that can't begin.
-
 /// Exceptions are reported from here on.
 void BootProcessor() {
   constexpr uint32_t kNotKnownYet = 0;
