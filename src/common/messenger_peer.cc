@@ -137,6 +137,7 @@ void Messenger::Peer::WatchReader() {
     size_t queued = connection_->QueuedBytes();
     if (queued == 0) return;
     if (sent_bytes_ - queued != taken) return WatchReader();
+    connection_->Abort();  // with what is queued
     messenger_.PeerEnded(this, "it doesn't read");
   });
 }
