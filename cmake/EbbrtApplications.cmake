@@ -5,8 +5,9 @@
 set(EBBRT_COMMON ${PROJECT_SOURCE_DIR}/src/common)
 file(GLOB EBBRT_COMMON_SOURCES CONFIGURE_DEPENDS ${EBBRT_COMMON}/*.cc)
 # Those of them that run once, or when something fails.
-set(EBBRT_COLD_SOURCES boot_arguments.cc concat.cc deadline.cc ebb_allocator.cc
-    ebb_end.cc endpoint.cc file_error.cc file_system.cc frame.cc future.cc
+set(EBBRT_COLD_SOURCES boot_arguments.cc concat.cc deadline.cc digits.cc
+    ebb_allocator.cc ebb_end.cc endpoint.cc file_error.cc file_system.cc frame.cc
+    future.cc
     global_id_map.cc home_ebb.cc messenger.cc node_directory.cc protocol.cc
     runtime.cc stall_detector.cc)
 set(EBBRT_COMMON_SCHEMAS ${EBBRT_COMMON}/file_system.capnp

@@ -1,6 +1,6 @@
 #include "common/protocol.h"
 
-#include <unordered_map>
+#include <vector>
 
 #include "common/check.h"
 
@@ -8,27 +8,31 @@ namespace ebbrt {
 namespace {
 
 struct Entry {
-  std::string_view name;
+  uint64_t id;
   ProtocolServer server;
 };
 
+/// A few, as many as a program has types of Ebb that are called across nodes.
 /// Filled by constructors of globals, so it must make itself on first use.
-std::unordered_map<uint64_t, Entry>& Protocols() {
-  static std::unordered_map<uint64_t, Entry> protocols;
+std::vector<Entry>& Protocols() {
+  static std::vector<Entry> protocols;
   return protocols;
 }
 
 }  // namespace
 
 void RegisterProtocol(std::string_view name, ProtocolServer server) {
-  bool is_new =
-      Protocols().try_emplace(ProtocolId(name), Entry{name, server}).second;
-  EBBRT_CHECK(is_new, "two types of Ebb have one protocol name or hash");
+  const uint64_t id = ProtocolId(name);
+  EBBRT_CHECK(FindProtocol(id) == nullptr,
+              "two types of Ebb have one protocol name or hash");
+  Protocols().push_back({id, server});
 }
 
 ProtocolServer FindProtocol(uint64_t id) {
-  auto place = Protocols().find(id);
-  return place == Protocols().end() ? nullptr : place->second.server;
+  for (const Entry& entry : Protocols()) {
+    if (entry.id == id) return entry.server;
+  }
+  return nullptr;
 }
 
 }  // namespace ebbrt

@@ -1,10 +1,10 @@
 #include "native/platform_info.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "common/check.h"
+#include "common/digits.h"
 #include "native/acpi.h"
 #include "native/cpu.h"
 #include "native/mp_table.h"
@@ -26,21 +26,17 @@ std::string_view NextWord(std::string_view& line) {
 
 /// A number with 0x, a leading 0 not meaning octal, and K, M or G behind it.
 /// Takes it off `text`; nothing if there is none.
-std::optional<uint64_t> TakeNumber(std::string_view& text) {
-  int base = 10;
+std::optional<uint64_t> TakeSize(std::string_view& text) {
+  unsigned base = 10;
   if (text.starts_with("0x")) {
     base = 16;
     text.remove_prefix(2);
   }
-  uint64_t number;
-  auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error != std::errc()) return std::nullopt;
-  text.remove_prefix(end - text.data());
-  if (text.empty()) return number;
+  auto number = ebbrt::TakeNumber(text, UINT64_MAX, base);
+  if (!number || text.empty()) return number;
   auto unit = std::string_view("KMG").find(text[0] & ~0x20);
   if (unit != std::string_view::npos) {
-    number <<= 10 * (unit + 1);
+    *number <<= 10 * (unit + 1);
     text.remove_prefix(1);
   }
   return number;
@@ -54,11 +50,11 @@ bool TakeCharacter(std::string_view& text, char c) {
 
 /// SIZE@ADDRESS:IRQ[:ID], as Linux documents its parameter.
 void AddVirtioMmio(std::string_view value) {
-  auto size = TakeNumber(value);
+  auto size = TakeSize(value);
   if (!size || !TakeCharacter(value, '@')) return;
-  auto address = TakeNumber(value);
+  auto address = TakeSize(value);
   if (!address || !TakeCharacter(value, ':')) return;
-  auto irq = TakeNumber(value);
+  auto irq = TakeSize(value);
   if (!irq) return;
   machine.virtio_mmio.Add({*address, *size, static_cast<uint32_t>(*irq)});
 }

@@ -1,9 +1,9 @@
 #include "native/time_source.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
+#include "common/digits.h"
 #include "native/cpu.h"
 #include "native/interrupt.h"
 #include "native/local_apic.h"
@@ -47,9 +47,9 @@ void EnableKvmClock() {
 /// The counter's frequency as somebody tells it.
 std::optional<uint64_t> KnownKhz() {
   if (auto argument = Platform().Argument("ebbrt.tsc_khz")) {
-    uint64_t khz = 0;
-    std::from_chars(argument->data(), argument->data() + argument->size(), khz);
-    if (khz != 0) return khz;
+    std::string_view text = *argument;
+    auto khz = TakeNumber(text, UINT64_MAX);
+    if (khz && *khz != 0) return khz;
   }
   uint32_t last_leaf = cpu::Cpuid(0).eax;
   if (last_leaf >= cpu::kLeafTscCrystal) {
