@@ -1,9 +1,7 @@
 #include "common/boot_arguments.h"
 
-#include <charconv>
-#include <limits>
-
 #include "common/concat.h"
+#include "common/digits.h"
 
 namespace ebbrt {
 namespace {
@@ -11,18 +9,11 @@ namespace {
 constexpr std::string_view kPrefix = "ebbrt.";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-std::optional<uint8_t> HexDigit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<uint8_t>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<uint8_t>(c - 'A' + 10);
-  return std::nullopt;
-}
-
 std::optional<uint8_t> HexByte(std::string_view two) {
-  auto high = HexDigit(two[0]);
-  auto low = HexDigit(two[1]);
-  if (!high || !low) return std::nullopt;
-  return static_cast<uint8_t>(*high << 4 | *low);
+  unsigned high = DigitValue(two[0]);
+  unsigned low = DigitValue(two[1]);
+  if (high > 15 || low > 15) return std::nullopt;
+  return static_cast<uint8_t>(high << 4 | low);
 }
 
 void AppendHex(std::string& text, uint8_t byte) {
@@ -39,48 +30,62 @@ void AppendHex(std::string& text, uint8_t byte) {
   throw BadBootArgument(message.append(": expected ").append(expected));
 }
 
-template <typename T>
-T Require(std::optional<T> parsed, std::string_view key, std::string_view value,
-          std::string_view expected) {
-  if (!parsed) Reject(key, value, expected);
-  return *std::move(parsed);
-}
-
-template <typename T>
-T Number(std::string_view key, std::string_view value, T lowest, T highest) {
-  T number{};
-  auto [end, error] =
-      std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc{} || end != value.data() + value.size() ||
-      number < lowest || number > highest) {
+uint64_t Number(std::string_view key, std::string_view value, uint64_t lowest,
+                uint64_t highest) {
+  auto rest = value;
+  auto number = TakeNumber(rest, highest);
+  if (!number || !rest.empty() || *number < lowest) {
     Reject(key, value, Concat({"a number from ", lowest, " to ", highest}));
   }
-  return number;
+  return *number;
+}
+
+std::optional<IpAddress> ParseIp6(std::string_view text) {
+  auto address = IpAddress::Parse(text);
+  return address && address->IsV4() ? std::nullopt : address;
 }
 
 void ParseOurs(BootArguments& result, std::string_view key,
                std::string_view value) {
+  auto number = [&](uint64_t lowest, uint64_t highest) {
+    return Number(key, value, lowest, highest);
+  };
+  auto require = [&](bool parsed, std::string_view expected) {
+    if (!parsed) Reject(key, value, expected);
+  };
   if (key == "ebbrt.node") {
-    result.node = Number<NodeId>(key, value, kFrontEndNode, 0xFFFD);
+    result.node = static_cast<NodeId>(number(kFrontEndNode, 0xFFFD));
   } else if (key == "ebbrt.frontend") {
-    result.front_end = Require(Endpoint::Parse(value), key, value, "ip:port");
+    result.front_end = Endpoint::Parse(value);
+    require(result.front_end.has_value(), "ip:port");
   } else if (key == "ebbrt.secret") {
-    result.secret = Require(SecretFromHex(value), key, value, "32 hex digits");
+    auto secret = SecretFromHex(value);
+    require(secret.has_value(), "32 hex digits");
+    result.secret = *secret;
   } else if (key == "ebbrt.port") {
-    result.port = Number<uint16_t>(key, value, 1, UINT16_MAX);
+    result.port = static_cast<uint16_t>(number(1, UINT16_MAX));
   } else if (key == "ebbrt.ip") {
-    result.network =
-        Require(Ipv4Network::Parse(value), key, value, "ip/prefix");
+    result.network = Ipv4Network::Parse(value);
+    require(result.network.has_value(), "ip/prefix");
   } else if (key == "ebbrt.gateway") {
-    result.gateway = Require(Ipv4Address::Parse(value), key, value, "an ip");
+    result.gateway = Ipv4Address::Parse(value);
+    require(result.gateway.has_value(), "an ip");
+  } else if (key == "ebbrt.ip6") {
+    // lwIP knows networks of 64 bits only, as RFC 4291 §2.5.4 wants them.
+    bool is_64 = value.ends_with("/64");
+    result.ip6 = ParseIp6(value.substr(0, value.size() - (is_64 ? 3 : 0)));
+    require(is_64 && result.ip6, "an IPv6 address and /64");
+  } else if (key == "ebbrt.gateway6") {
+    result.gateway6 = ParseIp6(value);
+    require(result.gateway6.has_value(), "an IPv6 address");
   } else if (key == "ebbrt.protocol") {
-    result.protocol = Number<uint32_t>(key, value, 0, UINT32_MAX);
+    result.protocol = static_cast<uint32_t>(number(0, UINT32_MAX));
   } else if (key == "ebbrt.tsc_khz") {
-    result.tsc_khz = Number<uint64_t>(key, value, 1'000, 100'000'000);
+    result.tsc_khz = number(1'000, 100'000'000);
   } else if (key == "ebbrt.net") {
     result.net_features = value;
   } else if (key == "ebbrt.stall") {
-    result.stall_ms = Number<uint32_t>(key, value, 1, 3'600'000);
+    result.stall_ms = static_cast<uint32_t>(number(1, 3'600'000));
   } else if (key == "ebbrt.quiet") {
     result.quiet = true;
   } else if (key == "ebbrt.bootchart") {
@@ -137,6 +142,8 @@ std::string BootArguments::ToCommandLine() const {
         {" ebbrt.ip=", network->address.ToString(), "/", network->prefix});
   }
   if (gateway) line += Concat({" ebbrt.gateway=", gateway->ToString()});
+  if (ip6) line += Concat({" ebbrt.ip6=", ip6->ToString(), "/64"});
+  if (gateway6) line += Concat({" ebbrt.gateway6=", gateway6->ToString()});
   if (protocol) line += Concat({" ebbrt.protocol=", *protocol});
   if (tsc_khz) line += Concat({" ebbrt.tsc_khz=", *tsc_khz});
   if (!net_features.empty()) line += Concat({" ebbrt.net=", net_features});

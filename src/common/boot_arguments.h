@@ -35,6 +35,8 @@ struct BootArguments {
   uint16_t port = 0;                   ///< ebbrt.port=4712, the messenger's
   std::optional<Ipv4Network> network;  ///< ebbrt.ip=10.0.0.2/24
   std::optional<Ipv4Address> gateway;  ///< ebbrt.gateway=10.0.0.1
+  std::optional<IpAddress> ip6;        ///< ebbrt.ip6=2001:db8::2/64
+  std::optional<IpAddress> gateway6;   ///< ebbrt.gateway6=fe80::1
   std::optional<uint32_t> protocol;    ///< ebbrt.protocol=1
   std::optional<uint64_t> tsc_khz;     ///< ebbrt.tsc_khz=2400000
   std::string net_features;            ///< ebbrt.net=-csum,-mtu

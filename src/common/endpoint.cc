@@ -1,21 +1,12 @@
 #include "common/endpoint.h"
 
-#include <charconv>
+#include <cstring>
 
 #include "common/concat.h"
+#include "common/digits.h"
 
 namespace ebbrt {
 namespace {
-
-/// Takes a decimal number of at most `limit` off the front of `text`.
-std::optional<uint32_t> TakeNumber(std::string_view& text, uint32_t limit) {
-  uint32_t value = 0;
-  auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || value > limit) return std::nullopt;
-  text.remove_prefix(end - text.data());
-  return value;
-}
 
 bool TakeCharacter(std::string_view& text, char c) {
   if (text.empty() || text.front() != c) return false;
@@ -23,21 +14,68 @@ bool TakeCharacter(std::string_view& text, char c) {
   return true;
 }
 
-std::optional<Ipv4Address> TakeAddress(std::string_view& text) {
+std::optional<Ipv4Address> TakeV4(std::string_view& text) {
   uint32_t value = 0;
   for (int i = 0; i < 4; ++i) {
     if (i > 0 && !TakeCharacter(text, '.')) return std::nullopt;
     auto octet = TakeNumber(text, 255);
     if (!octet) return std::nullopt;
-    value = value << 8 | *octet;
+    value = value << 8 | static_cast<uint32_t>(*octet);
   }
   return Ipv4Address{value};
+}
+
+std::optional<IpAddress> TakeV6(std::string_view& text) {
+  IpAddress result;
+  auto& bytes = result.bytes;
+  size_t size = 0;
+  size_t gap = bytes.size();  // where "::" stands
+  while (size < bytes.size()) {
+    bool begins_gap = text.starts_with("::");
+    if (begins_gap) {
+      if (gap != bytes.size()) return std::nullopt;
+      gap = size;
+      text.remove_prefix(2);
+    } else if (size > 0 && !TakeCharacter(text, ':')) {
+      break;
+    }
+    auto before = text;
+    auto group = TakeNumber(text, 0xFFFF, 16);
+    if (!group || before.size() - text.size() > 4) {
+      if (begins_gap) break;
+      return std::nullopt;
+    }
+    if (size <= 12 && text.starts_with('.')) {
+      // The last 32 bits, as an IPv4 address has them.
+      text = before;
+      auto v4 = TakeV4(text);
+      if (!v4) return std::nullopt;
+      std::memcpy(&bytes[size], &IpAddress(*v4).bytes[12], 4);
+      size += 4;
+      break;
+    }
+    bytes[size++] = static_cast<uint8_t>(*group >> 8);
+    bytes[size++] = static_cast<uint8_t>(*group);
+  }
+  // "::" is one group of zeros at least; without it all are written.
+  if ((size == bytes.size()) != (gap == bytes.size())) return std::nullopt;
+  if (size < bytes.size()) {
+    const size_t behind = size - gap;
+    std::memmove(bytes.end() - behind, &bytes[gap], behind);
+    std::memset(&bytes[gap], 0, bytes.size() - size);
+  }
+  if (result.IsLinkLocal() && TakeCharacter(text, '%')) {
+    auto zone = TakeNumber(text, UINT32_MAX);
+    if (!zone) return std::nullopt;
+    result.zone = static_cast<uint32_t>(*zone);
+  }
+  return result;
 }
 
 }  // namespace
 
 std::optional<Ipv4Address> Ipv4Address::Parse(std::string_view text) {
-  auto address = TakeAddress(text);
+  auto address = TakeV4(text);
   return text.empty() ? address : std::nullopt;
 }
 
@@ -46,8 +84,57 @@ std::string Ipv4Address::ToString() const {
                  ".", value & 0xFF});
 }
 
+bool IpAddress::IsLinkLocal() const {
+  return bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80;
+}
+
+std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
+  if (auto v4 = Ipv4Address::Parse(text)) return *v4;
+  auto address = TakeV6(text);
+  return text.empty() ? address : std::nullopt;
+}
+
+std::string IpAddress::ToString() const {
+  if (IsV4()) return V4().ToString();
+  uint32_t groups[8];
+  for (size_t i = 0; i < 8; ++i) groups[i] = bytes[2 * i] << 8 | bytes[2 * i + 1];
+  // The first of the longest runs of zeros, if it is of two groups or more.
+  size_t gap = 8;
+  size_t longest = 1;
+  for (size_t end = 0, run = 0; end < 8; ++end) {
+    run = groups[end] == 0 ? run + 1 : 0;
+    if (run <= longest) continue;
+    longest = run;
+    gap = end + 1 - run;
+  }
+  char text[8 * 5 + 1];
+  char* at = text;
+  for (size_t i = 0; i < 8; ++i) {
+    if (i > 0 || gap == 0) *at++ = ':';
+    if (i == gap) {
+      i += longest - 1;
+      if (i == 7) *at++ = ':';
+      continue;
+    }
+    bool begun = false;
+    for (int shift = 12; shift >= 0; shift -= 4) {
+      unsigned digit = groups[i] >> shift & 0xF;
+      begun = begun || digit != 0 || shift == 0;
+      if (begun) *at++ = "0123456789abcdef"[digit];
+    }
+  }
+  std::string_view written(text, at - text);
+  return zone == 0 ? std::string(written) : Concat({written, "%", zone});
+}
+
 std::optional<Endpoint> Endpoint::Parse(std::string_view text) {
-  auto address = TakeAddress(text);
+  std::optional<IpAddress> address;
+  if (TakeCharacter(text, '[')) {
+    address = TakeV6(text);
+    if (!TakeCharacter(text, ']')) return std::nullopt;
+  } else {
+    address = TakeV4(text);
+  }
   if (!address || !TakeCharacter(text, ':')) return std::nullopt;
   auto port = TakeNumber(text, 65535);
   if (!port || *port == 0 || !text.empty()) return std::nullopt;
@@ -55,11 +142,13 @@ std::optional<Endpoint> Endpoint::Parse(std::string_view text) {
 }
 
 std::string Endpoint::ToString() const {
-  return Concat({address.ToString(), ":", port});
+  auto host = address.ToString();
+  return address.IsV4() ? Concat({host, ":", port})
+                        : Concat({"[", host, "]:", port});
 }
 
 std::optional<Ipv4Network> Ipv4Network::Parse(std::string_view text) {
-  auto address = TakeAddress(text);
+  auto address = TakeV4(text);
   if (!address || !TakeCharacter(text, '/')) return std::nullopt;
   auto prefix = TakeNumber(text, 32);
   if (!prefix || !text.empty()) return std::nullopt;

@@ -24,7 +24,7 @@ namespace ebbrt {
 
 /// Goes up with every change of the frames or of the runtime's own messages. A
 /// front-end and an image that differ in it refuse each other.
-inline constexpr uint16_t kProtocolVersion = 3;
+inline constexpr uint16_t kProtocolVersion = 4;
 
 enum class FrameKind : uint8_t {
   kHello = 1,  ///< payload: secret, node, port (messenger_peer.cc)

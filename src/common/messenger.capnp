@@ -6,8 +6,10 @@ $Cxx.namespace("ebbrt");
 
 # Where a node is dialed.
 struct NodeAddress {
-  address @0 :UInt32;  # IPv4, as a number
-  port @1 :UInt16;
+  # An address of IPv6, or of IPv4 as one (endpoint.h): a number of 128 bits.
+  high @0 :UInt64;
+  low @1 :UInt64;
+  port @2 :UInt16;
 }
 
 # A node is lost.

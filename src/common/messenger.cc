@@ -57,8 +57,19 @@ Messenger::Peer& Messenger::AddPeer(std::unique_ptr<TcpConnection> connection,
                                     NodeId dialed) {
   auto peer = std::make_unique<Peer>(*this, std::move(connection), dialed);
   Peer& added = *peer;
-  peers_.emplace(&added, std::move(peer));
+  peers_.push_back(std::move(peer));
   return added;
+}
+
+/// The owner of `peer`; null for null.
+std::unique_ptr<Messenger::Peer> Messenger::TakePeer(Peer* peer) {
+  for (auto& place : peers_) {
+    if (place.get() != peer) continue;
+    auto taken = std::exchange(place, std::move(peers_.back()));
+    peers_.pop_back();
+    return taken;
+  }
+  return nullptr;
 }
 
 // --- Calls
@@ -201,7 +212,7 @@ void Messenger::ForgetNode(NodeId node, const std::string& why) {
     for (auto& call : dial->calls) {
       FailLater(std::move(call->promise), NodeLost(node, why));
     }
-    peers_.erase(dial->peer);
+    TakePeer(dial->peer);
   }
   auto peer = nodes_.find(node);
   if (peer != nodes_.end()) PeerEnded(peer->second, why);
@@ -235,7 +246,7 @@ bool Messenger::Admit(Peer& peer, NodeId node, uint16_t port) {
 void Messenger::SendWaiting(Peer& peer) {
   auto dial = TakeDial(peer.Node());
   if (dial == nullptr) return;
-  if (dial->peer != &peer) peers_.erase(dial->peer);
+  if (dial->peer != &peer) TakePeer(dial->peer);
   for (auto& call : dial->calls) {
     peer.Call(call->header, std::move(call->parameters),
               call->deadline - (Clock::now() - call->since),
@@ -244,7 +255,7 @@ void Messenger::SendWaiting(Peer& peer) {
 }
 
 void Messenger::PeerEnded(Peer* peer, const std::string& why) {
-  auto owner = peers_.extract(peer);
+  auto owner = TakePeer(peer);
   NodeId node = peer->Node();
   if (node == kNoNode) {
     platform::WriteConsole(Concat({"ebbrt: messenger: connection with ",
@@ -284,7 +295,8 @@ Messenger::PendingDial& Messenger::Dial(NodeId node) {
       auto answer =
           Call({kFrontEndNode, node, kProtocol, kWhere}, nullptr).Get();
       auto address = answer.As<NodeAddress>();
-      Connect(node, {{address.getAddress()}, address.getPort()});
+      Connect(node, {IpAddress(address.getHigh(), address.getLow()),
+                     address.getPort()});
     } catch (const std::exception& error) {
       // Else it was quicker to dial us, or is lost for another reason.
       if (FindDial(node) != nullptr) ForgetNode(node, error.what());
@@ -338,7 +350,7 @@ std::unique_ptr<Messenger::PendingDial> Messenger::TakeDial(NodeId node) {
 void Messenger::DialCrossed(Peer* peer) {
   PendingDial* dial = FindDial(peer->Dialed());
   if (dial != nullptr && dial->peer == peer) dial->peer = nullptr;
-  peers_.erase(peer);
+  TakePeer(peer);
 }
 
 }  // namespace ebbrt

@@ -166,6 +166,7 @@ class Messenger {
   /// Where this node is reached; 0 if it doesn't listen.
   uint16_t Port() const;
   Peer& AddPeer(std::unique_ptr<TcpConnection> connection, NodeId dialed);
+  [[gnu::cold]] std::unique_ptr<Peer> TakePeer(Peer* peer);
 
   void CallOnCore0(NodeId node, FrameHeader header,
                    std::unique_ptr<IOBuf> parameters, Clock::duration deadline,
@@ -200,7 +201,7 @@ class Messenger {
   Secret secret_{};
   Clock::duration patience_ = kPatience;
   std::unique_ptr<TcpListener> listener_;
-  std::unordered_map<Peer*, std::unique_ptr<Peer>> peers_;
+  std::vector<std::unique_ptr<Peer>> peers_;
   std::unordered_map<NodeId, Peer*> nodes_;  // that have proved themselves
   std::vector<std::unique_ptr<PendingDial>> dials_;
   Directory* directory_ = nullptr;  // on the front-end

@@ -179,7 +179,7 @@ void Messenger::Peer::OnReceive(std::unique_ptr<IOBuf> data) {
   auto [node, port] = CheckHello(frame, messenger_.secret_);
   if (!messenger_.Admit(*this, node, port)) {
     Send({.kind = FrameKind::kCrossed}, nullptr);
-    messenger_.peers_.erase(this);  // destroys this
+    messenger_.TakePeer(this);  // destroys this
     return false;
   }
   hello_deadline_.Stop();

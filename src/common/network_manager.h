@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <system_error>
+#include <vector>
 
 #include "common/base_ebbs.h"
 #include "common/ebb_ref.h"
@@ -88,14 +89,21 @@ class TcpListener {
 /// inside its own handler, which is then not called again.
 class UdpSocket {
  public:
-  /// The largest payload of a datagram, bytes (RFC 768, RFC 791).
+  /// The largest payload of a datagram, bytes: a packet has 65,535 with the
+  /// headers of UDP (RFC 768) and IPv4 (RFC 791) or IPv6 (RFC 8200), of which
+  /// back-ends don't use what goes beyond.
   static constexpr size_t kMaxPayload = 65535 - 20 - 8;
+  static constexpr size_t kMaxPayload6 = 65535 - 40 - 8;
+  static size_t MaxPayload(const IpAddress& to) {
+    return to.IsV4() ? kMaxPayload : kMaxPayload6;
+  }
 
   virtual ~UdpSocket() = default;
 
   /// Sends `data`, or nothing for null, as one datagram. As the network may, it
   /// loses it when there is no memory, no room or no way there. Throws
-  /// std::system_error (message_size) above kMaxPayload.
+  /// std::system_error (message_size) above MaxPayload, and
+  /// (address_family_not_supported) for IPv6 in an image that has none.
   virtual void SendTo(Endpoint to, std::unique_ptr<IOBuf> data) = 0;
 
   /// The bound address; the port is the one chosen when 0 was asked for.
@@ -117,17 +125,24 @@ class NetworkManager {
 
   virtual ~NetworkManager() = default;
 
-  /// Resolves when the node has an address that others can reach (static or by
-  /// DHCP); on Linux at once. Fails with std::system_error when there is no
-  /// network device (no_such_device) or no lease within the deadline
-  /// (timed_out). A node always reaches itself, at 127.0.0.0/8 and, once it has
+  /// Resolves when the node has an address that others can reach: one of IPv4
+  /// (static or by DHCP), a static one of IPv6, or, without a lease in time, one
+  /// of a network that a router tells of; on Linux at once. Fails with
+  /// std::system_error when there is no network device (no_such_device), none
+  /// of these within the deadline (timed_out), or another node has the static
+  /// IPv6 address (address_in_use). A node always reaches itself, at 127.0.0.0/8 and, once it has
   /// one, at its own address: for that nobody need wait for this, and without
-  /// any device it works all the same.
+  /// any device it works all the same, as does ::1.
   virtual Future<void> Up() = 0;
 
   /// This node's IPv4 address, 0.0.0.0 before Up(); the loopback's on Linux and
   /// on a node without network device.
   virtual Ipv4Address Address() const = 0;
+
+  /// All addresses at which others reach this node, now: routers give and take
+  /// some. The link-local one, with its zone, too. Empty on a node without
+  /// network device.
+  virtual std::vector<IpAddress> Addresses() const = 0;
 
   /// Listens on `port` (0: a free one is chosen) of all addresses. Throws
   /// std::system_error (address_in_use, ...). `accept` runs inside an event on

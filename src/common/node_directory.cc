@@ -35,7 +35,8 @@ std::unique_ptr<IOBuf> NodeDirectory::Where(NodeId node) {
   }
   MessageBuilder message;
   auto out = message.initRoot<NodeAddress>();
-  out.setAddress(address->second.address.value);
+  out.setHigh(address->second.address.High());
+  out.setLow(address->second.address.Low());
   out.setPort(address->second.port);
   return EncodeMessage(message);
 }

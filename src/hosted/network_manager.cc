@@ -7,6 +7,7 @@
 
 #include "common/event_manager.h"
 #include "common/timer.h"
+#include "hosted/address.h"
 #include "hosted/core.h"
 #include "hosted/tcp_stream.h"
 #include "hosted/udp_port.h"
@@ -30,11 +31,11 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
       : acceptor_(hosted::Reactor()), accept_(std::move(accept)) {
     std::string what = "listen on port " + std::to_string(port);
     boost::system::error_code error;
-    acceptor_.open(tcp::v4(), error);
+    tcp protocol = hosted::OpenForBoth(acceptor_, error);
     Check(error, what);
     acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     Check(error, what);
-    acceptor_.bind({tcp::v4(), port}, error);
+    acceptor_.bind({protocol, port}, error);
     Check(error, what);
     acceptor_.listen(asio::socket_base::max_listen_connections, error);
     Check(error, what);
@@ -98,6 +99,10 @@ class SocketNetworkManager : public NetworkManager {
     return {asio::ip::address_v4::loopback().to_uint()};
   }
 
+  std::vector<IpAddress> Addresses() const override {
+    return hosted::InterfaceAddresses();
+  }
+
   std::unique_ptr<TcpListener> Listen(uint16_t port,
                                       AcceptHandler accept) override {
     auto acceptor = std::make_shared<Acceptor>(port, std::move(accept));
@@ -113,8 +118,7 @@ class SocketNetworkManager : public NetworkManager {
     auto dial = std::make_unique<Dial>();
     auto future = dial->promise.GetFuture();
     tcp::socket& socket = dial->socket;
-    tcp::endpoint endpoint(asio::ip::address_v4(remote.address.value),
-                           remote.port);
+    tcp::endpoint endpoint(hosted::ToAsio(remote.address), remote.port);
     socket.async_connect(endpoint, [dial = std::move(dial),
                                     remote](const auto& error) mutable {
       event_manager->SpawnLocal([dial = std::move(dial), remote,

@@ -53,7 +53,7 @@ class AllocatedNode : public Node,
                       public std::enable_shared_from_this<AllocatedNode> {
  public:
   /// A node that reaches the front-end's machine at `host`.
-  AllocatedNode(NodeId id, std::string image, Ipv4Address host)
+  AllocatedNode(NodeId id, std::string image, IpAddress host)
       : id_(id), image_(std::move(image)), host_(host) {}
 
   ~AllocatedNode() override { Release(); }
@@ -203,7 +203,7 @@ class AllocatedNode : public Node,
 
   const NodeId id_;
   const std::string image_;
-  const Ipv4Address host_;
+  const IpAddress host_;
   iaas::Node machine_;  // either of the two
   std::optional<hosted::NodeProcess> process_;
   std::optional<iaas::NodeInfo> info_;  // once the daemon has told

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/event_manager.h"
+#include "hosted/address.h"
 #include "hosted/core.h"
 
 namespace ebbrt::hosted {
@@ -25,11 +26,6 @@ constexpr std::chrono::seconds kLinger{5};
 std::error_code ToErrorCode(const boost::system::error_code& error) {
   if (!error || error == asio::error::eof) return {};
   return {error.value(), std::generic_category()};
-}
-
-Endpoint ToEndpoint(const tcp::endpoint& endpoint) {
-  if (!endpoint.address().is_v4()) return {};
-  return {{endpoint.address().to_v4().to_uint()}, endpoint.port()};
 }
 
 TcpStream::TcpStream(tcp::socket socket)

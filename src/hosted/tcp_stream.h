@@ -88,6 +88,5 @@ class SocketConnection : public TcpConnection {
 
 /// Asio's errors as the interface's; the peer's orderly end is no error.
 std::error_code ToErrorCode(const boost::system::error_code& error);
-Endpoint ToEndpoint(const boost::asio::ip::tcp::endpoint& endpoint);
 
 }  // namespace ebbrt::hosted

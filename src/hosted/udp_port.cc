@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/event_manager.h"
+#include "hosted/address.h"
 #include "hosted/core.h"
 #include "hosted/tcp_stream.h"
 
@@ -28,9 +29,10 @@ void Check(const boost::system::error_code& error, uint16_t port) {
 UdpPort::UdpPort(uint16_t port, NetworkManager::DatagramHandler receive)
     : socket_(Reactor()), receive_(std::move(receive)) {
   boost::system::error_code error;
-  socket_.open(udp::v4(), error);
+  udp protocol = OpenForBoth(socket_, error);
   Check(error, port);
-  socket_.bind({udp::v4(), port}, error);
+  v6_ = protocol == udp::v6();
+  socket_.bind({protocol, port}, error);
   Check(error, port);
   socket_.non_blocking(true, error);
   Check(error, port);
@@ -56,7 +58,7 @@ void UdpPort::Received(const boost::system::error_code& error, size_t bytes) {
                  [self = shared_from_this()] { self->Receive(); });
     return;
   }
-  Endpoint from{{from_.address().to_v4().to_uint()}, from_.port()};
+  Endpoint from = ToEndpoint(from_);
   try {
     std::unique_ptr<IOBuf> data;
     if (bytes > 0) data = IOBuf::Copy(std::span(buffer_).first(bytes));
@@ -70,7 +72,7 @@ void UdpPort::Received(const boost::system::error_code& error, size_t bytes) {
 
 void UdpPort::SendTo(Endpoint to, std::unique_ptr<IOBuf> data) {
   size_t size = data == nullptr ? 0 : data->ChainLength();
-  if (size > UdpSocket::kMaxPayload) {
+  if (size > UdpSocket::MaxPayload(to.address)) {
     throw std::system_error(std::make_error_code(std::errc::message_size),
                             "a datagram of " + std::to_string(size) + " bytes");
   }
@@ -79,14 +81,15 @@ void UdpPort::SendTo(Endpoint to, std::unique_ptr<IOBuf> data) {
   asio::const_buffer bytes;
   if (data != nullptr) bytes = {data->Data(), data->Length()};
   boost::system::error_code lost;
-  socket_.send_to(bytes, {asio::ip::address_v4(to.address.value), to.port}, 0,
-                  lost);
+  // A socket for both protocols takes IPv4's addresses as IPv6's.
+  asio::ip::address address = ToAsio(to.address);
+  if (v6_) address = asio::ip::address_v6(to.address.bytes, to.address.zone);
+  socket_.send_to(bytes, {address, to.port}, 0, lost);
 }
 
 Endpoint UdpPort::Local() const {
   boost::system::error_code ignored;
-  auto local = socket_.local_endpoint(ignored);
-  return {{local.address().to_v4().to_uint()}, local.port()};
+  return ToEndpoint(socket_.local_endpoint(ignored));
 }
 
 void UdpPort::Close() {

@@ -28,10 +28,11 @@ class UdpPort : public std::enable_shared_from_this<UdpPort> {
   void Received(const boost::system::error_code& error, size_t bytes);
 
   boost::asio::ip::udp::socket socket_;
+  bool v6_ = false;  // the socket serves both protocols
   NetworkManager::DatagramHandler receive_;
   boost::asio::ip::udp::endpoint from_;
   Timer retry_;
-  std::array<std::byte, UdpSocket::kMaxPayload> buffer_;
+  std::array<std::byte, UINT16_MAX> buffer_;
 };
 
 class UdpHandle final : public UdpSocket {

@@ -1,5 +1,5 @@
 /* Runs the suites of lwIP's unit tests for what this system compiles of it. Left
-   out are those of what it doesn't: IPv6, sockets, mDNS, MQTT. */
+   out are those of what it doesn't: sockets, mDNS, MQTT. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "dhcp/test_dhcp.h"
 #include "etharp/test_etharp.h"
 #include "ip4/test_ip4.h"
+#include "ip6/test_ip6.h"
 #include "lwip/init.h"
 #include "lwip/memp.h"
 #include "lwip/stats.h"
@@ -47,7 +48,7 @@ void lwip_check_ensure_no_alloc(unsigned int skip) {
 
 int main(void) {
   static suite_getter_fn* const kSuites[] = {
-      ip4_suite,    udp_suite,    tcp_suite,  tcp_oos_suite,
+      ip4_suite,    ip6_suite,    udp_suite,   tcp_suite,  tcp_oos_suite,
       def_suite,    mem_suite,    netif_suite, pbuf_suite,
       timers_suite, etharp_suite, dhcp_suite};
   lwip_init();

@@ -23,6 +23,13 @@ int ebbrt_drop_martian(struct pbuf* packet, struct netif* arrival) {
   return 0;
 }
 
+#if LWIP_IPV6
+const ip6_addr_t* ebbrt_ipv6_gateway(struct netif* interface) {
+  (void)interface;
+  return NULL;
+}
+#endif
+
 /* Who tests the thread that we don't have lets it run for a turn. */
 int tcpip_thread_poll_one(void) {
   netif_poll_all();

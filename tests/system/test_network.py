@@ -3,168 +3,19 @@
 virtual machine whose tap lies in the test's own network namespace."""
 
 import contextlib
-import errno
-import ctypes
 import os
-import pathlib
 import re
-import shutil
 import socket
 import struct
-import subprocess
 import threading
 import time
 import unittest
 
-from harness import NATIVE, Namespace, eventually, require
-
-HOST = "10.77.0.1"
-NODE = "10.77.0.2"
-ECHO, COUNT, SOURCE, CONTROL, BLOCKER = 7, 9, 19, 20, 21
-TAP = "tap0"
-MEBIBYTE = 1 << 20
-STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
-SWITCHES = ["csum", "guestcsum", "guesttso", "hosttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
-
-MACHINES = {
-    "microvm": ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=on",
-                "-global", "virtio-mmio.force-legacy=false",
-                "-device", "virtio-net-device,netdev=n"],
-    "q35": ["-M", "q35", "-device", "virtio-net-pci,netdev=n"],
-    "pc": ["-M", "pc", "-device", "virtio-net-pci,netdev=n"],
-}
-
-CLONE_NEWNET = 0x40000000
-LIBC = ctypes.CDLL(None, use_errno=True)
+from echo_machine import (BLOCKER, CONTROL, COUNT, ECHO, HOST, MACHINES, MEBIBYTE, NODE,
+                          SOURCE, STATIC, SWITCHES, TAP, EchoMachineTest, inside, receive)
 
 
-@contextlib.contextmanager
-def inside(namespace: Namespace):
-    """This thread's sockets are made in the namespace meanwhile."""
-    def enter(path: str) -> None:
-        with open(path) as file:
-            if LIBC.setns(file.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), f"setns {path}")
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        enter(f"/run/netns/{namespace.name}")
-        yield
-    finally:
-        if LIBC.setns(home, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns back")
-        os.close(home)
-
-
-def receive(connection: socket.socket, size: int) -> bytes:
-    """Exactly `size` bytes."""
-    data = bytearray()
-    while len(data) < size:
-        piece = connection.recv(min(MEBIBYTE, size - len(data)))
-        if not piece:
-            raise EOFError(f"the end after {len(data)} of {size} bytes")
-        data += piece
-    return bytes(data)
-
-
-class NetworkTest(unittest.TestCase):
-    def setUp(self) -> None:
-        require(pathlib.Path(shutil.which("qemu-system-x86_64") or "/missing/qemu"))
-        self.image = require(NATIVE / "tests" / "system" / "net" / "net_echo.elf")
-        self.namespace = self.enterContext(Namespace("network"))
-        self.console = self.namespace.directory / "console"
-        run = self.namespace.run
-        run(["ip", "tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr"], check=True)
-        run(["ip", "address", "add", f"{HOST}/24", "dev", TAP], check=True)
-        run(["ip", "link", "set", TAP, "up"], check=True)
-
-    # --- the machine ------------------------------------------------------------
-
-    def said(self) -> str:
-        return self.console.read_text(errors="replace")
-
-    def start(self, machine: str = "microvm", arguments: str = STATIC,
-              wait: str = "echo: up at", options: tuple = ()) -> subprocess.Popen:
-        """Starts the image and waits until its console says `wait`."""
-        self.console.write_text("")
-        vm = self.namespace.start(
-            ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "256",
-             # As the daemon has it, and why (tools/iaasd/qemu_command.cc).
-             "-smp", "1,maxcpus=2", *MACHINES[machine], *options,
-             "-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no",
-             "-kernel", self.image, "-append", arguments,
-             "-nodefaults", "-no-user-config", "-display", "none",
-             "-serial", f"file:{self.console}", "-no-reboot"],
-            stdin=subprocess.DEVNULL)
-        self.addCleanup(self.stop, vm)
-        self.assertTrue(eventually(lambda: wait in self.said(), 30), self.said())
-        return vm
-
-    @contextlib.contextmanager
-    def running(self, *arguments, **options):
-        """As start, and ends the machine even when the test of it fails: the
-        next one needs its tap."""
-        vm = self.start(*arguments, **options)
-        try:
-            yield
-        finally:
-            self.stop(vm)
-
-    def stop(self, vm: subprocess.Popen) -> None:
-        vm.kill()
-        vm.wait()
-
-    def connect(self, port: int = ECHO) -> socket.socket:
-        with inside(self.namespace):
-            connection = socket.create_connection((NODE, port), timeout=20)
-        self.addCleanup(connection.close)
-        return connection
-
-    def connect_from(self, port: int) -> socket.socket:
-        """To SOURCE, from a port of ours, once its last use is over on our side."""
-        while True:
-            with inside(self.namespace):
-                connection = socket.socket()
-            connection.settimeout(10)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                connection.bind((HOST, port))
-                connection.connect((NODE, SOURCE))
-                return connection
-            except OSError as error:
-                connection.close()
-                if error.errno != errno.EADDRNOTAVAIL:
-                    raise
-
-    # --- what is done with it -----------------------------------------------------
-
-    def echo(self, size: int) -> None:
-        """Sends and receives random bytes at once and compares."""
-        connection = self.connect()
-        data = os.urandom(size)
-        sender = threading.Thread(target=connection.sendall, args=(data,))
-        sender.start()
-        back = receive(connection, size)
-        sender.join()
-        self.assertTrue(back == data, "the echo differs")
-
-    def count(self, size: int) -> None:
-        connection = self.connect(COUNT)
-        connection.sendall(bytes(size))
-        connection.shutdown(socket.SHUT_WR)
-        self.assertEqual(receive(connection, len(str(size))), str(size).encode())
-        self.assertEqual(connection.recv(1), b"")
-
-    def source(self, size: int) -> None:
-        connection = self.connect(SOURCE)
-        connection.sendall(b"%d\n" % size)
-        pattern = bytes(i % 251 for i in range(251))
-        expected = (pattern * (size // 251 + 1))[:size]
-        self.assertTrue(receive(connection, size) == expected, "bytes differ")
-        self.assertEqual(connection.recv(1), b"", "the end follows the data")
-
-    def assert_serves(self) -> None:
-        self.echo(10_000)
-
+class NetworkTest(EchoMachineTest):
     # --- the tests ------------------------------------------------------------------
 
     def test_ten_megabytes_each_way_on_each_machine(self) -> None:

@@ -19,6 +19,24 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Ipv4Address kLoopback{0x7F000001};
+constexpr IpAddress kLoopback6{0, 1};  // ::1
+
+/// Why tests of IPv6 can't run here; empty if they can. A back-end always has
+/// ::1, Linux unless it was configured without.
+std::string NoIpv6() {
+  try {
+    auto listener = network_manager->Listen(0, [](auto) {});
+    network_manager->Connect({kLoopback6, listener->Local().port}).Get();
+    return "";
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::address_not_available &&
+        error.code() != std::errc::network_unreachable &&
+        error.code() != std::errc::address_family_not_supported) {
+      throw;
+    }
+    return std::string("this host has no ::1: ") + error.what();
+  }
+}
 
 /// Collects what happens on a connection.
 class Recorder : public TcpConnection::Handler {
@@ -53,13 +71,13 @@ bool Await(F condition) {
 
 /// Both ends of one connection.
 struct Pair {
-  Pair() {
+  explicit Pair(IpAddress at = kLoopback) {
     auto listener =
         network_manager->Listen(0, [this](std::unique_ptr<TcpConnection> c) {
           server = std::make_unique<Recorder>(std::move(c));
         });
     client = std::make_unique<Recorder>(
-        network_manager->Connect({kLoopback, listener->Local().port}).Get());
+        network_manager->Connect({at, listener->Local().port}).Get());
     EXPECT_TRUE(Await([this] { return server != nullptr; }));
   }
   std::unique_ptr<Recorder> server;
@@ -146,13 +164,49 @@ TEST(Network, EveryAddressOfTheLoopbackNetworkIsThisNode) {
       network_manager->Listen(0, [&](std::unique_ptr<TcpConnection> c) {
         server = std::make_unique<Recorder>(std::move(c));
       });
-  Endpoint elsewhere{{0x7F010203}, listener->Local().port};
+  Endpoint elsewhere{Ipv4Address{0x7F010203}, listener->Local().port};
   Recorder client(network_manager->Connect(elsewhere).Get());
   ASSERT_TRUE(Await([&] { return server != nullptr; }));
   EXPECT_EQ(client.connection->Remote(), elsewhere);
   EXPECT_EQ(server->connection->Local(), elsewhere);
   client.connection->Send(IOBuf::Copy("round"));
   EXPECT_TRUE(Await([&] { return server->received == "round"; }));
+}
+
+TEST(Network6, BytesArriveBothWaysAtOneListenerOfBoth) {
+  if (auto why = NoIpv6(); !why.empty()) GTEST_SKIP() << why;
+  Pair pair(kLoopback6);
+  EXPECT_EQ(pair.client->connection->Remote().address, kLoopback6);
+  EXPECT_EQ(pair.client->connection->Local(),
+            pair.server->connection->Remote());
+  std::string data(1 << 20, '\0');
+  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 31);
+  pair.client->connection->Send(IOBuf::Copy(data));
+  pair.server->connection->Send(IOBuf::Copy("back"));
+  EXPECT_TRUE(
+      Await([&] { return pair.server->received.size() == data.size(); }));
+  EXPECT_TRUE(pair.server->received == data);
+  EXPECT_TRUE(Await([&] { return pair.client->received == "back"; }));
+  pair.client.reset();
+  EXPECT_TRUE(Await([&] { return pair.server->closed; }));
+}
+
+TEST(Network6, AListenerServesIpv4AsIpv4) {
+  Pair pair;
+  EXPECT_TRUE(pair.server->connection->Remote().address.IsV4());
+  EXPECT_TRUE(pair.server->connection->Local().address.IsV4());
+}
+
+TEST(Network6, RefusedConnectionsFail) {
+  if (auto why = NoIpv6(); !why.empty()) GTEST_SKIP() << why;
+  uint16_t port = network_manager->Listen(0, [](auto) {})->Local().port;
+  try {
+    network_manager->Connect({kLoopback6, port}).Get();
+    FAIL() << "connected to a port that nobody listens on";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::connection_refused);
+    EXPECT_NE(std::string(error.what()).find("[::1]:"), std::string::npos);
+  }
 }
 
 /// Neither end's answers may be delivered inside the other's callback, or this
@@ -296,6 +350,32 @@ TEST(Udp, DatagramsOfEverySize) {
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code(), std::errc::message_size);
   }
+}
+
+TEST(Udp, OnePortServesBothProtocols) {
+  if (auto why = NoIpv6(); !why.empty()) GTEST_SKIP() << why;
+  Mailbox a;
+  Mailbox b;
+  const uint16_t port = b.socket->Local().port;
+  for (size_t size : {size_t{0}, size_t{1}, size_t{9000}, UdpSocket::kMaxPayload6}) {
+    std::string text(size, '6');
+    b.letters.clear();
+    a.socket->SendTo({kLoopback6, port},
+                     size == 0 ? nullptr : IOBuf::Copy(text));
+    ASSERT_TRUE(Await([&] { return b.letters.size() == 1; })) << size;
+    EXPECT_TRUE(b.letters[0].text == text) << size;
+  }
+  EXPECT_EQ(b.letters[0].from,
+            (Endpoint{kLoopback6, a.socket->Local().port}));
+  auto large = IOBuf::Create(UdpSocket::kMaxPayload6 + 1);
+  large->Append(UdpSocket::kMaxPayload6 + 1);
+  EXPECT_THROW(a.socket->SendTo({kLoopback6, port}, std::move(large)),
+               std::system_error);
+  b.socket->SendTo(b.letters[0].from, IOBuf::Copy("by six"));
+  b.socket->SendTo(a.Address(), IOBuf::Copy("by four"));
+  ASSERT_TRUE(Await([&] { return a.letters.size() == 2; }));
+  EXPECT_EQ(a.letters[0].text, "by six");
+  EXPECT_EQ(a.letters[1].from, b.Address());
 }
 
 TEST(Udp, APortIsBoundOnce) {

@@ -73,7 +73,7 @@ TREES = {
             "lwip",
             "lwIP's own unit tests under AddressSanitizer and UBSan",
             options=("-DEBBRT_SANITIZE=address,undefined",),
-            targets=("lwip_tests",),
+            targets=("lwip_tests", "lwip_tests_v4"),
             groups=("build", "lwip"),
             with_lwip=True,
         ),

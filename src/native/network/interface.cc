@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lwip/etharp.h"
+#include "lwip/ethip6.h"
 #include "lwip/ip.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/tcp.h"
@@ -62,6 +63,10 @@ err_t Interface::Init(netif* interface) {
   interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
                      NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
   interface->output = &Interface::Output;
+#if LWIP_IPV6
+  interface->flags |= NETIF_FLAG_MLD6;
+  interface->output_ip6 = &Interface::Output6;
+#endif
   interface->linkoutput = &Interface::LinkOutput;
   NETIF_SET_CHECKSUM_CTRL(
       interface, ChecksumFlags(self->device_, ReceivedChecksum::kUnverified));
@@ -147,10 +152,22 @@ err_t Interface::Output(netif* interface, pbuf* packet, const ip4_addr_t* to) {
   return etharp_output(interface, packet, to);
 }
 
+#if LWIP_IPV6
+err_t Interface::Output6(netif* interface, pbuf* packet, const ip6_addr_t* to) {
+  if (netif_get_ip6_addr_match(interface, to) >= 0) [[unlikely]] {
+    auto* self = static_cast<Interface*>(interface->state);
+    return self->client_.OnOwnPacket(interface, packet);
+  }
+  return ethip6_output(interface, packet, to);
+}
+#endif
+
 uint16_t Interface::LargestSegment(const tcp_pcb& pcb) const {
   if (!device_.Has(virtio::net_feature::kHostTso4) ||
       pcb.mss != device_.Mtu() - IP_HLEN - TCP_HLEN ||
-      ip4_route_src(&pcb.local_ip, &pcb.remote_ip) != &netif_) {
+      IP_IS_V6_VAL(pcb.remote_ip) ||
+      ip4_route_src(ip_2_ip4(&pcb.local_ip), ip_2_ip4(&pcb.remote_ip)) !=
+          &netif_) {
     return 0;
   }
   return kLargestSegment / pcb.mss * pcb.mss;

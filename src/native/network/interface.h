@@ -101,6 +101,9 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
 
   static err_t Init(netif* interface);
   static err_t Output(netif* interface, pbuf* packet, const ip4_addr_t* to);
+#if LWIP_IPV6
+  static err_t Output6(netif* interface, pbuf* packet, const ip6_addr_t* to);
+#endif
   static err_t LinkOutput(netif* interface, pbuf* frame);
 
   void OnFrame(std::unique_ptr<IOBuf> frame,

@@ -24,6 +24,14 @@ err_t Output(netif* interface, pbuf* packet, const ip4_addr_t*) {
   return static_cast<Loopback*>(interface->state)->Take(interface, packet);
 }
 
+#if LWIP_IPV6
+err_t Output6(netif* interface, pbuf* packet, const ip6_addr_t* to) {
+  // Without a device lwIP sends everything here.
+  if (netif_get_ip6_addr_match(interface, to) < 0) return ERR_RTE;
+  return static_cast<Loopback*>(interface->state)->Take(interface, packet);
+}
+#endif
+
 }  // namespace
 
 Loopback::~Loopback() {
@@ -35,6 +43,9 @@ err_t Loopback::Init(netif* interface) {
   interface->name[1] = 'o';
   interface->mtu = kMtu;
   interface->output = &Output;
+#if LWIP_IPV6
+  interface->output_ip6 = &Output6;
+#endif
   interface->flags = NETIF_FLAG_LINK_UP;
   NETIF_SET_CHECKSUM_CTRL(interface, NETIF_CHECKSUM_DISABLE_ALL);
   return ERR_OK;
@@ -44,6 +55,10 @@ void Loopback::Start() {
   ip4_addr_t address{PP_HTONL(IPADDR_LOOPBACK)};
   ip4_addr_t mask{PP_HTONL(IP_CLASSA_NET)};
   netif_add(&netif_, &address, &mask, &address, this, &Init, &ip_input);
+#if LWIP_IPV6
+  netif_ip6_addr_set_parts(&netif_, 0, 0, 0, 0, PP_HTONL(1));  // ::1
+  netif_ip6_addr_set_state(&netif_, 0, IP6_ADDR_PREFERRED);
+#endif
   netif_set_up(&netif_);
 }
 

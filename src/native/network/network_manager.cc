@@ -26,10 +26,18 @@ constexpr CoreId kNetworkCore = 0;
 
 std::unique_ptr<Stack> MakeStack() {
   const BootArguments& boot = runtime::Boot();
+#if !LWIP_IPV6
+  if (boot.ip6 || boot.gateway6) {
+    throw BadBootArgument(
+        "ebbrt.ip6 and ebbrt.gateway6 are for images with IPv6; this one was "
+        "made without (ebbrt_image: IPV4_ONLY)");
+  }
+#endif
   uint64_t wanted = virtio::WantedNetFeatures(boot.net_features);
   auto stack =
       std::make_unique<Stack>(network::FindNetworkDevice(), wanted,
-                              network::AddressPlan{boot.network, boot.gateway});
+                              network::AddressPlan{boot.network, boot.gateway,
+                                                   boot.ip6, boot.gateway6});
   if (stack->Link() != nullptr && !boot.quiet) {
     auto& device = stack->Link()->Device();
     platform::WriteConsole(
@@ -46,6 +54,10 @@ class StackNetworkManager : public NetworkManager {
   Future<> Up() override { return stack_->Up(); }
 
   Ipv4Address Address() const override { return stack_->Address(); }
+
+  std::vector<IpAddress> Addresses() const override {
+    return stack_->Addresses();
+  }
 
   std::unique_ptr<TcpListener> Listen(uint16_t port,
                                       AcceptHandler accept) override {

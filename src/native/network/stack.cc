@@ -16,11 +16,11 @@ namespace {
 
 Stack* local_stack = nullptr;
 
-ip4_addr_t ToLwip(Ipv4Address address) { return {lwip_htonl(address.value)}; }
-
 std::exception_ptr UpError(std::error_code error) {
   const char* what =
-      error == std::errc::timed_out
+      error == std::errc::address_in_use
+          ? "another node on this network has the address of ebbrt.ip6"
+      : error == std::errc::timed_out
           ? "no DHCP server leased an address; give ebbrt.ip=A.B.C.D/LENGTH "
             "and ebbrt.gateway, or start a server"
           : "this machine has no usable virtio network device; give QEMU "
@@ -60,21 +60,60 @@ void Stack::StartLink(const AddressPlan& plan) {
   netif_set_status_callback(link,
                             [](netif*) { Stack::Local().CheckAddress(); });
   if (plan.network) {
-    ip4_addr_t address = ToLwip(plan.network->address);
-    ip4_addr_t mask = ToLwip(plan.network->Mask());
-    ip4_addr_t gateway = ToLwip(plan.gateway.value_or(Ipv4Address{}));
+    ip4_addr_t address = network::ToLwip(plan.network->address);
+    ip4_addr_t mask = network::ToLwip(plan.network->Mask());
+    ip4_addr_t gateway = network::ToLwip(plan.gateway.value_or(Ipv4Address{}));
     netif_set_addr(link, &address, &mask, &gateway);
-    netif_set_up(link);
-    return;
   }
+#if LWIP_IPV6
+  StartIpv6(plan);
+#endif
   netif_set_up(link);
+  if (plan.network) return;
   by_dhcp_ = true;
   lease_deadline_.Start(kLeaseDeadline, [this] {
+#if LWIP_IPV6
+    routers_count_ = true;
+    CheckAddress6();
+#endif
     SettleUp(std::make_error_code(std::errc::timed_out));
   });
   if (dhcp_start(link) != ERR_OK) throw std::bad_alloc();
   timers_.StartDhcp(link);
 }
+
+#if LWIP_IPV6
+
+/// A link-local address, those of the networks that routers tell of (RFC 4862),
+/// and the one that the node was told.
+void Stack::StartIpv6(const AddressPlan& plan) {
+  netif* link = interface_->Netif();
+  netif_create_ip6_linklocal_address(link, 1);
+  netif_set_ip6_autoconfig_enabled(link, 1);
+  if (plan.gateway6) gateway6_ = ToLwip(*plan.gateway6);
+  if (plan.ip6) {
+    ip_addr_t address = ToLwip(*plan.ip6);
+    netif_add_ip6_address(link, ip_2_ip6(&address), &static_address_);
+  }
+  // That nobody else has an address is found out by the link's timer.
+  timers_.Traffic();
+}
+
+void Stack::CheckAddress6() {
+  netif* link = interface_->Netif();
+  for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; ++i) {
+    bool counts = i == static_address_ ||
+                  (routers_count_ && !ip6_addr_islinklocal(netif_ip6_addr(link, i)));
+    u8_t state = netif_ip6_addr_state(link, i);
+    if (counts && ip6_addr_isvalid(state)) {
+      SettleUp({});
+    } else if (i == static_address_ && ip6_addr_isduplicated(state)) {
+      SettleUp(std::make_error_code(std::errc::address_in_use));
+    }
+  }
+}
+
+#endif
 
 Stack::~Stack() {
   if (by_dhcp_) dhcp_cleanup(interface_->Netif());
@@ -84,6 +123,22 @@ Stack::~Stack() {
 Ipv4Address Stack::Address() const {
   if (!interface_) return {IPADDR_LOOPBACK};
   return {lwip_ntohl(netif_ip4_addr(interface_->Netif())->addr)};
+}
+
+std::vector<IpAddress> Stack::Addresses() const {
+  IpAddress found[1 + LWIP_IPV6 * LWIP_IPV6_NUM_ADDRESSES];
+  IpAddress* end = found;
+  if (interface_) {
+    if (auto v4 = Address(); v4.value != 0) *end++ = v4;
+#if LWIP_IPV6
+    const netif* link = interface_->Netif();
+    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; ++i) {
+      if (!ip6_addr_isvalid(netif_ip6_addr_state(link, i))) continue;
+      *end++ = FromLwip(*netif_ip_addr6(link, i));
+    }
+#endif
+  }
+  return {found, end};
 }
 
 Future<> Stack::Up() {
@@ -100,7 +155,11 @@ Future<> Stack::Up() {
 }
 
 void Stack::CheckAddress() {
-  if (Address().value != 0 && netif_is_up(interface_->Netif())) SettleUp({});
+  if (!netif_is_up(interface_->Netif())) return;
+  if (Address().value != 0) SettleUp({});
+#if LWIP_IPV6
+  CheckAddress6();
+#endif
 }
 
 /// The first word counts, but for an address that comes after the deadline.
@@ -185,6 +244,12 @@ void Stack::Flush() {
 // -------------------------------------------------------------
 
 extern "C" void sys_timeouts_init() {}
+
+#if LWIP_IPV6
+extern "C" const ip6_addr_t* ebbrt_ipv6_gateway(netif*) {
+  return ebbrt::network::Stack::Local().Gateway6();
+}
+#endif
 
 extern "C" void tcp_timer_needed() {
   ebbrt::network::Stack::Local().NeedTcpTimer();

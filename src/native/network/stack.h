@@ -18,6 +18,7 @@
 
 #include "common/endpoint.h"
 #include "common/future.h"
+#include "native/network/address.h"
 #include "native/network/deliverable.h"
 #include "native/network/interface.h"
 #include "native/network/loopback.h"
@@ -29,6 +30,8 @@ namespace ebbrt::network {
 struct AddressPlan {
   std::optional<Ipv4Network> network;  // by DHCP when absent
   std::optional<Ipv4Address> gateway;
+  std::optional<IpAddress> ip6;       // besides what routers tell; a /64
+  std::optional<IpAddress> gateway6;  // in place of routers that tell of it
 };
 
 class Stack : private Interface::Client {
@@ -47,12 +50,22 @@ class Stack : private Interface::Client {
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
-  /// Resolves when the device has an address. Fails with std::system_error
-  /// (timed_out) without lease in time, (no_such_device) when there is no
-  /// device or it has failed. The loopback needs none of this.
+  /// As NetworkManager's. The loopback needs none of this.
   [[gnu::cold]] Future<> Up();
   /// The device's, 0.0.0.0 while it has none; without device the loopback's.
   Ipv4Address Address() const;
+  /// As NetworkManager's.
+  [[gnu::cold]] std::vector<IpAddress> Addresses() const;
+  /// network/address.h, with the device's link.
+  ip_addr_t ToLwip(const IpAddress& address) const {
+    return network::ToLwip(address, interface_ ? interface_->Netif() : nullptr);
+  }
+#if LWIP_IPV6
+  /// Null if routers tell.
+  const ip6_addr_t* Gateway6() const {
+    return gateway6_ ? ip_2_ip6(&*gateway6_) : nullptr;
+  }
+#endif
   /// Null without device.
   Interface* Link() { return interface_ ? &*interface_ : nullptr; }
   /// Drops `bytes` when no frame in flight can show them.
@@ -85,6 +98,10 @@ class Stack : private Interface::Client {
   }
 
   [[gnu::cold]] void StartLink(const AddressPlan& plan);
+#if LWIP_IPV6
+  [[gnu::cold]] void StartIpv6(const AddressPlan& plan);
+  [[gnu::cold]] void CheckAddress6();
+#endif
   void Tick(void (*tick)());
   void Deliver();
   void PlanFlush();
@@ -101,6 +118,11 @@ class Stack : private Interface::Client {
   bool delivery_spawned_ = false;
   bool by_dhcp_ = false;
 
+#if LWIP_IPV6
+  std::optional<ip_addr_t> gateway6_;
+  s8_t static_address_ = -1;  // its place among the device's
+  bool routers_count_ = false;
+#endif
   Timer lease_deadline_;
   std::optional<std::error_code> up_;  // settled, with what
   std::vector<Promise<>> up_waiting_;

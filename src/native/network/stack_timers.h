@@ -4,8 +4,8 @@
 // connections and traffic should execute nothing at all. So:
 //
 //   TCP          every 250 ms while a connection exists or lingers in TIME-WAIT
-//   neighbours,  every second until 20 s after the last frame; the seconds that
-//   reassembly   went untold are made up for at the next one
+//   neighbours,  every second until 20 s after the last frame (65 s with IPv6);
+//   reassembly   the seconds that went untold are made up for at the next one
 //   DHCP         every 500 ms until a lease is held, then every minute
 //
 // One per stack, on its core, in events.
@@ -48,7 +48,7 @@ class StackTimers {
   Timer tcp_;
   Timer link_;
   Timer dhcp_;
-  Clock::time_point link_stopped_ = Clock::now();
+  Clock::time_point link_ticked_ = Clock::now();
   bool traffic_ = false;
   int quiet_ticks_ = 0;
   int until_coarse_ = 0;  // fine DHCP ticks

@@ -22,9 +22,9 @@ void Check(err_t error, uint16_t port) {
 Acceptor::Acceptor(Stack& stack, uint16_t port,
                    NetworkManager::AcceptHandler accept)
     : stack_(stack), accept_(std::move(accept)) {
-  tcp_pcb* pcb = tcp_new();
+  tcp_pcb* pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
   if (pcb == nullptr) throw std::bad_alloc();
-  err_t error = tcp_bind(pcb, IP4_ADDR_ANY, port);
+  err_t error = tcp_bind(pcb, IP_ANY_TYPE, port);
   if (error == ERR_OK) {
     listening_ = tcp_listen_with_backlog_and_err(
         pcb, TCP_DEFAULT_LISTEN_BACKLOG, &error);

@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/concat.h"
 #include "lwip/ip.h"
+#include "native/network/address.h"
 #include "native/network/frame_buffers.h"
 
 namespace ebbrt::network {
@@ -21,10 +22,6 @@ constexpr size_t kMostAtOnce = 0xFFFF;
 constexpr size_t kCopyLimit = 128;
 /// OnPoll's period, in lwIP's slow ticks of 500 ms.
 constexpr u8_t kPollTicks = 2;
-
-Endpoint ToEndpoint(const ip_addr_t& address, u16_t port) {
-  return {{lwip_ntohl(ip_2_ip4(&address)->addr)}, port};
-}
 
 }  // namespace
 
@@ -66,13 +63,13 @@ TcpStream::~TcpStream() {
 
 Future<std::unique_ptr<TcpConnection>> TcpStream::Connect(Stack& stack,
                                                           Endpoint remote) {
+  ip_addr_t address = stack.ToLwip(remote.address);
   Pointer stream(new TcpStream(stack));
   stream->remote_ = remote;
   stream->connecting_.emplace();
   auto future = stream->connecting_->GetFuture();
-  tcp_pcb* pcb = tcp_new();
+  tcp_pcb* pcb = tcp_new_ip_type(IP_GET_TYPE(&address));
   if (pcb == nullptr) throw std::bad_alloc();
-  ip4_addr_t address{lwip_htonl(remote.address.value)};
   stream->Attach(pcb);
   err_t error = tcp_connect(pcb, &address, remote.port, &OnConnected);
   if (error != ERR_OK) {
@@ -111,8 +108,8 @@ tcp_pcb* TcpStream::Detach() {
 }
 
 void TcpStream::ReadEndpoints() {
-  local_ = ToEndpoint(pcb_->local_ip, pcb_->local_port);
-  remote_ = ToEndpoint(pcb_->remote_ip, pcb_->remote_port);
+  local_ = {FromLwip(pcb_->local_ip), pcb_->local_port};
+  remote_ = {FromLwip(pcb_->remote_ip), pcb_->remote_port};
   if (Interface* link = stack_.Link()) {
     pcb_->large_segment = link->LargestSegment(*pcb_);
   }

@@ -5,6 +5,7 @@
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 #include "native/virtio/device_address.h"
 
@@ -15,6 +16,10 @@ using virtio::NetDevice;
 using virtio::NetHeader;
 static_assert(PBUF_LINK_ENCAPSULATION_HLEN == sizeof(NetHeader),
               "lwIP leaves room for the device's header");
+
+// lwIP puts the headers of a segment into the first pbuf, together.
+constexpr size_t kFrameStart = sizeof(NetHeader);
+constexpr size_t kIpStart = kFrameStart + SIZEOF_ETH_HDR;
 
 /// Whether the device can read the pieces where they are.
 bool InPlace(const pbuf* frame) {
@@ -50,6 +55,23 @@ uint16_t Fold(uint32_t sum) {
   return static_cast<uint16_t>(sum);
 }
 
+#if LWIP_IPV6
+/// As PrepareTcp, of IPv6; lwIP sends TCP without extension headers.
+NetDevice::Offload PrepareTcp6(pbuf* frame) {
+  if (frame->len < kIpStart + IP6_HLEN + TCP_HLEN) return {};
+  auto* bytes = static_cast<uint8_t*>(frame->payload);
+  const auto* ip = reinterpret_cast<ip6_hdr*>(bytes + kIpStart);
+  if (IP6H_NEXTH(ip) != IP6_NEXTH_TCP) return {};
+  auto* tcp = reinterpret_cast<tcp_hdr*>(bytes + kIpStart + IP6_HLEN);
+  // RFC 8200 §8.1; the length is in network order already.
+  tcp->chksum = Fold(Sum(&ip->src, 2 * sizeof ip->src) +
+                     PP_HTONS(IP6_NEXTH_TCP) + ip->_plen);
+  return {.flags = virtio::kNeedsChecksum,
+          .checksum_start = SIZEOF_ETH_HDR + IP6_HLEN,
+          .checksum_offset = offsetof(tcp_hdr, chksum)};
+}
+#endif
+
 }  // namespace
 
 pbuf* MakeSendable(pbuf* frame) {
@@ -67,13 +89,13 @@ FramePieces::FramePieces(const pbuf* frame) {
 }
 
 NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu) {
-  // lwIP puts the headers of a segment into the first pbuf, together.
-  constexpr size_t kFrameStart = sizeof(NetHeader);
-  constexpr size_t kIpStart = kFrameStart + SIZEOF_ETH_HDR;
   auto* bytes = static_cast<uint8_t*>(frame->payload);
   if (frame->len < kIpStart + IP_HLEN) return {};
   const auto* ethernet = reinterpret_cast<eth_hdr*>(bytes + kFrameStart);
   const auto* ip = reinterpret_cast<ip_hdr*>(bytes + kIpStart);
+#if LWIP_IPV6
+  if (ethernet->type == PP_HTONS(ETHTYPE_IPV6)) return PrepareTcp6(frame);
+#endif
   bool fragment = (lwip_ntohs(IPH_OFFSET(ip)) & (IP_OFFMASK | IP_MF)) != 0;
   if (ethernet->type != PP_HTONS(ETHTYPE_IP) || IPH_PROTO(ip) != IP_PROTO_TCP ||
       fragment) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/concat.h"
+#include "native/network/address.h"
 #include "native/network/frame_buffers.h"
 #include "native/network/tcp_stream.h"
 
@@ -13,9 +14,9 @@ namespace ebbrt::network {
 UdpPort::UdpPort(Stack& stack, uint16_t port,
                  NetworkManager::DatagramHandler receive)
     : stack_(stack), receive_(std::move(receive)) {
-  udp_pcb* pcb = udp_new();
+  udp_pcb* pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
   if (pcb == nullptr) throw std::bad_alloc();
-  err_t error = udp_bind(pcb, IP4_ADDR_ANY, port);
+  err_t error = udp_bind(pcb, IP_ANY_TYPE, port);
   if (error != ERR_OK) {
     udp_remove(pcb);
     throw std::system_error(ToErrorCode(error, false),
@@ -44,7 +45,7 @@ void UdpPort::OnReceived(void* self, udp_pcb*, pbuf* data,
     pbuf_free(data);
     return;
   }
-  Datagram datagram{{{lwip_ntohl(ip_2_ip4(from)->addr)}, port}, nullptr};
+  Datagram datagram{{FromLwip(*from), port}, nullptr};
   try {
     datagram.data = TakeFromPbufs(data);
   } catch (const std::bad_alloc&) {
@@ -82,15 +83,15 @@ void UdpPort::DeliverFailed() {
 
 void UdpPort::SendTo(Endpoint to, std::unique_ptr<IOBuf> data) {
   size_t size = data == nullptr ? 0 : data->ChainLength();
-  if (size > UdpSocket::kMaxPayload) {
+  if (size > UdpSocket::MaxPayload(to.address)) {
     throw std::system_error(std::make_error_code(std::errc::message_size),
                             Concat({"a datagram of ", size, " bytes"}));
   }
   if (pcb_ == nullptr) return;
+  ip_addr_t address = stack_.ToLwip(to.address);
   pbuf* p = size == 0 ? pbuf_alloc(PBUF_TRANSPORT, 0, PBUF_RAM)
                       : WrapInPbufs(std::move(data));
   if (p == nullptr) return;
-  ip4_addr_t address{lwip_htonl(to.address.value)};
   (void)udp_sendto(pcb_, p, &address, to.port);  // it may get lost
   pbuf_free(p);
 }

@@ -7,9 +7,11 @@
 //   port 20  "exit" ends the node, "throw" throws in the callback
 //   port 21  says "wait", blocks its event for a second in the callback, echoes
 //
-// With an argument A.B.C.D:PORT it also connects there and echoes; what becomes
-// of the attempt is said on the console. With the argument "self" it connects
-// to its own echo at its own address and says how many bytes came back right.
+// With an argument A.B.C.D:PORT or [V6]:PORT it also connects there and echoes;
+// what becomes of the attempt is said on the console. With the argument "self"
+// it connects to its own echo at its own address, with "self6" at one of its own
+// of IPv6, and says how many bytes came back right. With "addresses" it says all
+// its addresses whenever there are others than before.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -18,6 +20,7 @@
 #include <string>
 #include <utility>
 
+#include "common/event_manager.h"
 #include "common/future.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
@@ -167,14 +170,39 @@ class Self : public Service {
   size_t right_ = 0;
 };
 
+/// The address that was found last; waits for one of IPv6.
+IpAddress Newest6() {
+  for (;;) {
+    auto addresses = network_manager->Addresses();
+    if (!addresses.empty() && !addresses.back().IsV4()) return addresses.back();
+    SleepFor(std::chrono::milliseconds(100)).Get();
+  }
+}
+
+void WatchAddresses() {
+  EventManager::Spawn([] {
+    for (std::string before, now;; before = now) {
+      now.clear();
+      for (const auto& address : network_manager->Addresses()) {
+        now += " " + address.ToString();
+      }
+      if (now != before) Say("echo: addresses" + now);
+      SleepFor(std::chrono::milliseconds(100)).Get();
+    }
+  });
+}
+
 void ConnectTo(const std::string& where) {
-  if (where == "self") {
-    new Self(network_manager->Connect({network_manager->Address(), 7}).Get());
+  if (where == "addresses") return WatchAddresses();
+  if (where == "self" || where == "self6") {
+    IpAddress self = network_manager->Address();
+    if (where == "self6") self = Newest6();
+    new Self(network_manager->Connect({self, 7}).Get());
     return;
   }
   auto remote = Endpoint::Parse(where);
   if (!remote) {
-    Say("echo: '" + where + "' is not A.B.C.D:PORT");
+    Say("echo: '" + where + "' is no endpoint");
     return;
   }
   try {

@@ -25,7 +25,7 @@ TEST(UdpPort, WhatWaitsForAHandlerThatBlocksIsBounded) {
       });
   auto sender =
       network_manager->BindUdp(0, [](Endpoint, std::unique_ptr<IOBuf>) {});
-  Endpoint to{{0x7F000001}, receiver->Local().port};
+  Endpoint to{Ipv4Address{0x7F000001}, receiver->Local().port};
   for (size_t i = 0; i < 2 * kFit; ++i) {
     auto data = IOBuf::Create(kSize);
     data->Append(kSize);

@@ -33,18 +33,24 @@ def counts(output: str, options: Options) -> Counts:
     return told
 
 
-def _run_program() -> process.Result:
-    log = paths.LOGS / "test-lwip.log"
+def _run_program(program: str) -> process.Result:
+    log = paths.LOGS / f"test-{program}.log"
     log.unlink(missing_ok=True)
-    program = builds.TREES["lwip"].path / "tests" / "lwip" / "lwip_tests"
-    return process.run([program], timeout=TIMEOUT, log=log)
+    return process.run([builds.TREES["lwip"].path / "tests" / "lwip" / program],
+                       timeout=TIMEOUT, log=log)
 
 
-def step() -> Step:
+def steps() -> list[Step]:
+    """The stack of IPv4 and IPv6, and that of IPv4 alone."""
+    return [_step("lwip's own", "lwip_tests"),
+            _step("lwip's own, IPv4 only", "lwip_tests_v4")]
+
+
+def _step(name: str, program: str) -> Step:
     """All of them: libcheck forks for each test, so one's end is not the others'."""
 
     def run(options: Options) -> Counts:
-        result = _run_program()
+        result = _run_program(program)
         told = counts(result.output, options)
         if result.code != 0 and told.failed == 0 and not options.filters:
             told.failed = 1
@@ -54,12 +60,12 @@ def step() -> Step:
         return told
 
     def names() -> list[str]:
-        found = _RESULT.findall(_run_program().output)
+        found = _RESULT.findall(_run_program(program).output)
         return [f"{suite}.{test}" for _, suite, test, _ in found]
 
     return Step(
         kind="lwip",
-        name="lwip's own",
+        name=name,
         build=lambda: builds.build(builds.TREES["lwip"]) and None,
         run=run,
         names=names,

@@ -33,7 +33,7 @@ def steps(only: Sequence[str] = ()) -> list[Step]:
         *system.steps(),
         headers.step(trees["hosted"]),
         headers.step(trees["native"]),
-        lwip.step(),
+        *lwip.steps(),
         programs.hosted("asan", trees["asan"], 4, timeout, _ASAN),
         system.sanitized("asan", trees["asan"], _ASAN),
         programs.hosted("tsan", trees["tsan"], 4, timeout, _TSAN),

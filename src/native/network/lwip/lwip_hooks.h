@@ -19,6 +19,12 @@ u32_t ebbrt_tcp_initial_sequence(const ip_addr_t* local_ip, u16_t local_port,
    device: nobody outside may speak as the node itself. */
 int ebbrt_drop_martian(struct pbuf* packet, struct netif* arrival);
 
+#if LWIP_IPV6
+/* The router that the node was told of for what lies beyond `interface`; NULL
+   if it must know routers from what they tell. */
+const ip6_addr_t* ebbrt_ipv6_gateway(struct netif* interface);
+#endif
+
 #ifdef __cplusplus
 }
 #endif

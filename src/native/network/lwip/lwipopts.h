@@ -1,4 +1,5 @@
-/* How lwIP is configured: the raw API, IPv4, TCP for servers with thousands of
+/* How lwIP is configured: the raw API, IPv4 and, as the library is named that
+   compiles it (EBBRT_IPV6), IPv6, TCP for servers with thousands of
    connections, all memory from malloc. lwip/opt.h says what each option is; the
    comments here say why it has its value. */
 #pragma once
@@ -19,7 +20,7 @@
 #define MEM_ALIGNMENT 8
 
 #define LWIP_IPV4 1
-#define LWIP_IPV6 0
+#define LWIP_IPV6 EBBRT_IPV6
 #define LWIP_ARP 1
 #define LWIP_ICMP 1
 #define LWIP_UDP 1
@@ -45,6 +46,19 @@
 #define ARP_QUEUEING 1
 #define ARP_QUEUE_LEN 48 /* a datagram of 64 KiB in fragments */
 #define ETHARP_TABLE_MATCH_NETIF 0
+
+#if LWIP_IPV6
+/* Link-local, a static one, and of two networks that routers tell of. */
+#define LWIP_IPV6_NUM_ADDRESSES 4
+/* As for ARP; a neighbour and the way to a destination are remembered per
+   connection, so that neither table is walked for each packet. */
+#define LWIP_ND6_NUM_NEIGHBORS 127
+#define LWIP_ND6_NUM_DESTINATIONS 126
+#define LWIP_NETIF_HWADDRHINT 1
+/* What reassembly notes in a fragment's header is larger than that on 64 bits. */
+#define IPV6_FRAG_COPYHEADER 1
+#define LWIP_HOOK_ND6_GET_GW(netif, destination) ebbrt_ipv6_gateway(netif)
+#endif
 
 /* Room in front of every outgoing frame for the header that a virtio device
    wants there, so that both leave as one piece. */

@@ -11,14 +11,31 @@ static struct tcp_pcb* buckets[TCP_TABLE_SIZE];
 /* So that peers can't choose ports that all fall into one bucket. */
 static u64_t seed;
 
-static struct tcp_pcb** bucket(u32_t remote_ip, u16_t remote_port,
-                               u32_t local_ip, u16_t local_port) {
-  u64_t ips = (u64_t)remote_ip << 32 | local_ip;
+/* Of 64 bits that the peer may choose, one that it can't tell. */
+static u64_t mix(u64_t value) {
+  value = (value ^ seed) * 0x9E3779B97F4A7C15u;
+  return value ^ value >> 32;
+}
+
+/* What an address adds to the hash, 32 bits. */
+static u32_t address(const ip_addr_t* ip) {
+#if LWIP_IPV6
+  if (IP_IS_V6(ip)) {
+    const u32_t* words = ip_2_ip6(ip)->addr;
+    u64_t high = mix((u64_t)words[0] << 32 | words[1]);
+    return (u32_t)mix(high ^ ((u64_t)words[2] << 32 | words[3]));
+  }
+#endif
+  return ip_2_ip4(ip)->addr;
+}
+
+static struct tcp_pcb** bucket(const ip_addr_t* remote_ip, u16_t remote_port,
+                               const ip_addr_t* local_ip, u16_t local_port) {
   u64_t ports = (u32_t)remote_port << 16 | local_port;
   u64_t hash;
   if (seed == 0) seed = (u64_t)LWIP_RAND() << 32 | LWIP_RAND() | 1;
-  hash = (ips ^ seed) * 0x9E3779B97F4A7C15u;
-  hash = (hash ^ hash >> 32 ^ ports) * (seed | 1);
+  hash = mix((u64_t)address(remote_ip) << 32 | address(local_ip));
+  hash = (hash ^ ports) * (seed | 1);
   hash = (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9u;
   return &buckets[hash >> (64 - TCP_TABLE_BITS)];
 }
@@ -26,8 +43,8 @@ static struct tcp_pcb** bucket(u32_t remote_ip, u16_t remote_port,
 void tcp_table_add(struct tcp_pcb* pcb) {
   struct tcp_pcb** head;
   if (pcb->table_link != NULL) return;
-  head = bucket(ip_2_ip4(&pcb->remote_ip)->addr, pcb->remote_port,
-                ip_2_ip4(&pcb->local_ip)->addr, pcb->local_port);
+  head =
+      bucket(&pcb->remote_ip, pcb->remote_port, &pcb->local_ip, pcb->local_port);
   pcb->table_next = *head;
   if (*head != NULL) (*head)->table_link = &pcb->table_next;
   pcb->table_link = head;
@@ -45,8 +62,7 @@ struct tcp_pcb* tcp_table_find(const ip_addr_t* remote_ip, u16_t remote_port,
                                const ip_addr_t* local_ip, u16_t local_port,
                                int in_time_wait) {
   struct tcp_pcb* pcb =
-      *bucket(ip_2_ip4(remote_ip)->addr, remote_port,
-              ip_2_ip4(local_ip)->addr, local_port);
+      *bucket(remote_ip, remote_port, local_ip, local_port);
   for (; pcb != NULL; pcb = pcb->table_next) {
     if (pcb->remote_port == remote_port && pcb->local_port == local_port &&
         ip_addr_cmp(&pcb->remote_ip, remote_ip) &&
