@@ -31,20 +31,17 @@ std::optional<IpAddress> TakeV6(std::string_view& text) {
   size_t size = 0;
   size_t gap = bytes.size();  // where "::" stands
   while (size < bytes.size()) {
-    bool begins_gap = text.starts_with("::");
-    if (begins_gap) {
+    if (text.starts_with("::")) {
       if (gap != bytes.size()) return std::nullopt;
       gap = size;
       text.remove_prefix(2);
+      if (text.empty() || DigitValue(text[0]) > 15) break;
     } else if (size > 0 && !TakeCharacter(text, ':')) {
       break;
     }
     auto before = text;
     auto group = TakeNumber(text, 0xFFFF, 16);
-    if (!group || before.size() - text.size() > 4) {
-      if (begins_gap) break;
-      return std::nullopt;
-    }
+    if (!group || before.size() - text.size() > 4) return std::nullopt;
     if (size <= 12 && text.starts_with('.')) {
       // The last 32 bits, as an IPv4 address has them.
       text = before;

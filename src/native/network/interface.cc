@@ -163,11 +163,22 @@ err_t Interface::Output6(netif* interface, pbuf* packet, const ip6_addr_t* to) {
 #endif
 
 uint16_t Interface::LargestSegment(const tcp_pcb& pcb) const {
-  if (!device_.Has(virtio::net_feature::kHostTso4) ||
-      pcb.mss != device_.Mtu() - IP_HLEN - TCP_HLEN ||
-      IP_IS_V6_VAL(pcb.remote_ip) ||
-      ip4_route_src(ip_2_ip4(&pcb.local_ip), ip_2_ip4(&pcb.remote_ip)) !=
-          &netif_) {
+  namespace features = virtio::net_feature;
+  auto feature = features::kHostTso4;
+  uint16_t headers = IP_HLEN + TCP_HLEN;
+  const netif* route = nullptr;
+#if LWIP_IPV6
+  if (IP_IS_V6_VAL(pcb.remote_ip)) {
+    feature = features::kHostTso6;
+    headers = IP6_HLEN + TCP_HLEN;
+    route = ip6_route(ip_2_ip6(&pcb.local_ip), ip_2_ip6(&pcb.remote_ip));
+  } else
+#endif
+  {
+    route = ip4_route_src(ip_2_ip4(&pcb.local_ip), ip_2_ip4(&pcb.remote_ip));
+  }
+  if (!device_.Has(feature) || pcb.mss != device_.Mtu() - headers ||
+      route != &netif_) {
     return 0;
   }
   return kLargestSegment / pcb.mss * pcb.mss;

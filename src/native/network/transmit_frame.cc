@@ -55,9 +55,19 @@ uint16_t Fold(uint32_t sum) {
   return static_cast<uint16_t>(sum);
 }
 
+/// A packet of `size` bytes, of which `headers` are, is divided if it is larger
+/// than `mtu`.
+void Divide(NetDevice::Offload& offload, uint8_t segmentation, uint16_t headers,
+            size_t size, uint16_t mtu) {
+  if (size <= mtu) return;
+  offload.segmentation = segmentation;
+  offload.segment_size = mtu - headers;
+  offload.header_length = SIZEOF_ETH_HDR + headers;
+}
+
 #if LWIP_IPV6
 /// As PrepareTcp, of IPv6; lwIP sends TCP without extension headers.
-NetDevice::Offload PrepareTcp6(pbuf* frame) {
+NetDevice::Offload PrepareTcp6(pbuf* frame, uint16_t mtu) {
   if (frame->len < kIpStart + IP6_HLEN + TCP_HLEN) return {};
   auto* bytes = static_cast<uint8_t*>(frame->payload);
   const auto* ip = reinterpret_cast<ip6_hdr*>(bytes + kIpStart);
@@ -66,9 +76,13 @@ NetDevice::Offload PrepareTcp6(pbuf* frame) {
   // RFC 8200 §8.1; the length is in network order already.
   tcp->chksum = Fold(Sum(&ip->src, 2 * sizeof ip->src) +
                      PP_HTONS(IP6_NEXTH_TCP) + ip->_plen);
-  return {.flags = virtio::kNeedsChecksum,
-          .checksum_start = SIZEOF_ETH_HDR + IP6_HLEN,
-          .checksum_offset = offsetof(tcp_hdr, chksum)};
+  NetDevice::Offload offload{
+      .flags = virtio::kNeedsChecksum,
+      .checksum_start = SIZEOF_ETH_HDR + IP6_HLEN,
+      .checksum_offset = offsetof(tcp_hdr, chksum)};
+  Divide(offload, virtio::kSegmentTcp6, IP6_HLEN + TCPH_HDRLEN_BYTES(tcp),
+         IP6_HLEN + lwip_ntohs(ip->_plen), mtu);
+  return offload;
 }
 #endif
 
@@ -94,7 +108,7 @@ NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu) {
   const auto* ethernet = reinterpret_cast<eth_hdr*>(bytes + kFrameStart);
   const auto* ip = reinterpret_cast<ip_hdr*>(bytes + kIpStart);
 #if LWIP_IPV6
-  if (ethernet->type == PP_HTONS(ETHTYPE_IPV6)) return PrepareTcp6(frame);
+  if (ethernet->type == PP_HTONS(ETHTYPE_IPV6)) return PrepareTcp6(frame, mtu);
 #endif
   bool fragment = (lwip_ntohs(IPH_OFFSET(ip)) & (IP_OFFMASK | IP_MF)) != 0;
   if (ethernet->type != PP_HTONS(ETHTYPE_IP) || IPH_PROTO(ip) != IP_PROTO_TCP ||
@@ -111,12 +125,8 @@ NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu) {
       .flags = virtio::kNeedsChecksum,
       .checksum_start = static_cast<uint16_t>(SIZEOF_ETH_HDR + ip_length),
       .checksum_offset = offsetof(tcp_hdr, chksum)};
-  if (ip_length + tcp_length > mtu) {
-    uint16_t headers = ip_length + TCPH_HDRLEN_BYTES(tcp);
-    offload.segmentation = virtio::kSegmentTcp4;
-    offload.segment_size = mtu - headers;
-    offload.header_length = SIZEOF_ETH_HDR + headers;
-  }
+  Divide(offload, virtio::kSegmentTcp4, ip_length + TCPH_HDRLEN_BYTES(tcp),
+         ip_length + tcp_length, mtu);
   return offload;
 }
 

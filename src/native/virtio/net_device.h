@@ -60,7 +60,7 @@ class NetDevice {
     uint8_t flags = 0;  // kNeedsChecksum
     uint16_t checksum_start = 0;
     uint16_t checksum_offset = 0;
-    uint8_t segmentation = 0;    // kSegmentTcp4: into segments of
+    uint8_t segmentation = 0;    // kSegment...: into segments of
     uint16_t segment_size = 0;   // so many bytes of payload,
     uint16_t header_length = 0;  // each behind the frame's headers
   };

@@ -14,7 +14,9 @@ inline constexpr uint64_t kGuestChecksum = uint64_t{1} << 1;
 inline constexpr uint64_t kMtu = uint64_t{1} << 3;
 inline constexpr uint64_t kMac = uint64_t{1} << 5;
 inline constexpr uint64_t kGuestTso4 = uint64_t{1} << 7;
+inline constexpr uint64_t kGuestTso6 = uint64_t{1} << 8;
 inline constexpr uint64_t kHostTso4 = uint64_t{1} << 11;
+inline constexpr uint64_t kHostTso6 = uint64_t{1} << 12;
 inline constexpr uint64_t kMergeableBuffers = uint64_t{1} << 15;
 }  // namespace net_feature
 
@@ -33,7 +35,9 @@ static_assert(offsetof(NetHeader, buffer_count) == 10);
 
 inline constexpr uint8_t kNeedsChecksum = 1;
 inline constexpr uint8_t kDataValid = 2;
-inline constexpr uint8_t kSegmentTcp4 = 1;  // NetHeader::segmentation
+// NetHeader::segmentation
+inline constexpr uint8_t kSegmentTcp4 = 1;
+inline constexpr uint8_t kSegmentTcp6 = 4;
 
 /// Offsets in the device's configuration, §5.1.4.
 namespace net_config {

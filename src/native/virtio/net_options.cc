@@ -12,14 +12,14 @@ namespace {
 
 struct Switch {
   std::string_view name;
-  uint64_t feature;
+  uint64_t features;
 };
 
 constexpr std::array kSwitches = {
     Switch{"csum", net_feature::kChecksum},
     Switch{"guestcsum", net_feature::kGuestChecksum},
-    Switch{"guesttso", net_feature::kGuestTso4},
-    Switch{"hosttso", net_feature::kHostTso4},
+    Switch{"guesttso", net_feature::kGuestTso4 | net_feature::kGuestTso6},
+    Switch{"hosttso", net_feature::kHostTso4 | net_feature::kHostTso6},
     Switch{"mrgrxbuf", net_feature::kMergeableBuffers},
     Switch{"eventidx", feature::kEventIndex},
     Switch{"mac", net_feature::kMac},
@@ -35,11 +35,11 @@ std::string KnownNames() {
   return names;
 }
 
-/// The feature that a switch names. Throws std::invalid_argument.
-uint64_t FeatureOf(std::string_view word) {
+/// What a switch names. Throws std::invalid_argument.
+uint64_t FeaturesOf(std::string_view word) {
   if (word.size() > 1 && (word[0] == '-' || word[0] == '+')) {
     for (const Switch& known : kSwitches) {
-      if (word.substr(1) == known.name) return known.feature;
+      if (word.substr(1) == known.name) return known.features;
     }
   }
   throw std::invalid_argument(
@@ -54,9 +54,9 @@ uint64_t Consistent(uint64_t features) {
   using namespace net_feature;
   // A received segment of 64 KiB fits no buffer of ours alone.
   if ((features & kGuestChecksum) == 0 || (features & kMergeableBuffers) == 0) {
-    features &= ~kGuestTso4;
+    features &= ~(kGuestTso4 | kGuestTso6);
   }
-  if ((features & kChecksum) == 0) features &= ~kHostTso4;
+  if ((features & kChecksum) == 0) features &= ~(kHostTso4 | kHostTso6);
   return features;
 }
 
@@ -64,12 +64,12 @@ uint64_t Consistent(uint64_t features) {
 
 uint64_t WantedNetFeatures(std::string_view words) {
   uint64_t features = 0;
-  for (const Switch& known : kSwitches) features |= known.feature;
+  for (const Switch& known : kSwitches) features |= known.features;
   while (!words.empty()) {
     size_t comma = words.find(',');
     std::string_view word = words.substr(0, comma);
-    uint64_t feature = FeatureOf(word);
-    features = word[0] == '-' ? features & ~feature : features | feature;
+    uint64_t named = FeaturesOf(word);
+    features = word[0] == '-' ? features & ~named : features | named;
     if (comma == std::string_view::npos) break;
     words.remove_prefix(comma + 1);
   }
@@ -79,7 +79,7 @@ uint64_t WantedNetFeatures(std::string_view words) {
 std::string NetFeatureNames(uint64_t features) {
   std::string names;
   for (const Switch& known : kSwitches) {
-    if ((features & known.feature) == 0) continue;
+    if ((features & known.features) == 0) continue;
     if (!names.empty()) names += ' ';
     names += known.name;
   }
