@@ -4,31 +4,29 @@
 #include <new>
 #include <utility>
 
-#include "apps/memcached/storable.h"
+#include "apps/memcached/line.h"
+#include "apps/memcached/statistics.h"
 
 namespace ebbrt::memcached {
 namespace {
 
-/// Values up to this length are copied behind their header. A window costs two
-/// allocations, an atomic count and a descriptor of the device; that is more
-/// work than moving a few cache lines.
-constexpr size_t kCopyBelow = 512;
+using Mode = Store::Mode;
+using Outcome = Store::Outcome;
 
-enum class Action { kUnknown, kGet, kPut, kDelete, kNoop, kVersion, kQuit };
-
-Status ToStatus(Store::Outcome outcome) {
-  switch (outcome) {
-    case Store::Outcome::kDone:
-      return Status::kSuccess;
-    case Store::Outcome::kNotFound:
-      return Status::kNotFound;
-    case Store::Outcome::kExists:
-      return Status::kExists;
-    case Store::Outcome::kOutOfMemory:
-      return Status::kOutOfMemory;
-  }
-  return Status::kOutOfMemory;
-}
+enum class Action {
+  kUnknown,
+  kGet,
+  kTouch,  ///< and get
+  kPut,
+  kExtend,  ///< append or prepend
+  kDelete,
+  kAdd,
+  kFlush,
+  kStat,
+  kNoop,
+  kVersion,
+  kQuit,
+};
 
 /// Writes `bytes` at `at`; the place behind them.
 std::byte* Write(std::byte* at, const void* bytes, size_t n) {
@@ -36,12 +34,13 @@ std::byte* Write(std::byte* at, const void* bytes, size_t n) {
   return at + n;
 }
 
-/// Puts an answer with one part behind its header into the batch.
+/// Puts an answer with one or two parts behind its header into the batch.
 void WriteAnswer(ReplyBatch& replies, ResponseHeader header,
-                 std::string_view body) {
-  header.body_length.Set(static_cast<uint32_t>(body.size()));
-  std::byte* at = replies.Extend(sizeof header + body.size());
-  Write(Write(at, &header, sizeof header), body.data(), body.size());
+                 std::string_view first, std::string_view second = {}) {
+  header.body_length.Set(static_cast<uint32_t>(first.size() + second.size()));
+  std::byte* at = replies.Extend(sizeof header + first.size() + second.size());
+  at = Write(at, &header, sizeof header);
+  Write(Write(at, first.data(), first.size()), second.data(), second.size());
 }
 
 }  // namespace
@@ -52,16 +51,44 @@ struct BinarySession::Command {
 
   Action action = Action::kUnknown;
   Loudness loudness = Loudness::kLoud;
-  Store::Mode mode = Store::Mode::kSet;
-  bool answers_key = false;  ///< the answer to a get holds the key
+  Mode mode = Mode::kSet;
+  bool answers_key = false;  ///< the answer holds the key
+  bool answers_value = true;
+  Store::Delta::Direction direction = Store::Delta::Direction::kUp;
 
   bool Quiet() const { return loudness == Loudness::kQuiet; }
+
+  Status ToStatus(Outcome outcome) const {
+    switch (outcome) {
+      case Outcome::kDone:
+        return Status::kSuccess;
+      case Outcome::kNotFound:
+        return Status::kNotFound;
+      case Outcome::kExists:
+        return Status::kExists;
+      case Outcome::kNotStored:
+        return mode == Mode::kAdd       ? Status::kExists
+               : mode == Mode::kReplace ? Status::kNotFound
+                                        : Status::kNotStored;
+      case Outcome::kOutOfMemory:
+        return Status::kOutOfMemory;
+      case Outcome::kNotNumeric:
+        return Status::kNotNumeric;
+    }
+    return Status::kOutOfMemory;
+  }
 };
 
 BinarySession::Command BinarySession::Decode(Opcode opcode) {
   constexpr auto kLoud = Command::Loudness::kLoud;
   constexpr auto kQuiet = Command::Loudness::kQuiet;
-  using Mode = Store::Mode;
+  constexpr auto kUp = Store::Delta::Direction::kUp;
+  constexpr auto kDown = Store::Delta::Direction::kDown;
+  auto delta = [](Command::Loudness loudness,
+                  Store::Delta::Direction direction) {
+    return Command{
+        .action = Action::kAdd, .loudness = loudness, .direction = direction};
+  };
   switch (opcode) {
     case Opcode::kGet:
       return {Action::kGet, kLoud};
@@ -71,6 +98,16 @@ BinarySession::Command BinarySession::Decode(Opcode opcode) {
       return {Action::kGet, kLoud, {}, true};
     case Opcode::kGetKQ:
       return {Action::kGet, kQuiet, {}, true};
+    case Opcode::kGat:
+      return {Action::kTouch, kLoud};
+    case Opcode::kGatQ:
+      return {Action::kTouch, kQuiet};
+    case Opcode::kGatK:
+      return {Action::kTouch, kLoud, {}, true};
+    case Opcode::kGatKQ:
+      return {Action::kTouch, kQuiet, {}, true};
+    case Opcode::kTouch:
+      return {Action::kTouch, kLoud, {}, false, false};
     case Opcode::kSet:
       return {Action::kPut, kLoud, Mode::kSet};
     case Opcode::kSetQ:
@@ -83,10 +120,32 @@ BinarySession::Command BinarySession::Decode(Opcode opcode) {
       return {Action::kPut, kLoud, Mode::kReplace};
     case Opcode::kReplaceQ:
       return {Action::kPut, kQuiet, Mode::kReplace};
+    case Opcode::kAppend:
+      return {Action::kExtend, kLoud, Mode::kAppend};
+    case Opcode::kAppendQ:
+      return {Action::kExtend, kQuiet, Mode::kAppend};
+    case Opcode::kPrepend:
+      return {Action::kExtend, kLoud, Mode::kPrepend};
+    case Opcode::kPrependQ:
+      return {Action::kExtend, kQuiet, Mode::kPrepend};
     case Opcode::kDelete:
       return {Action::kDelete, kLoud};
     case Opcode::kDeleteQ:
       return {Action::kDelete, kQuiet};
+    case Opcode::kIncrement:
+      return delta(kLoud, kUp);
+    case Opcode::kIncrementQ:
+      return delta(kQuiet, kUp);
+    case Opcode::kDecrement:
+      return delta(kLoud, kDown);
+    case Opcode::kDecrementQ:
+      return delta(kQuiet, kDown);
+    case Opcode::kFlush:
+      return {Action::kFlush, kLoud};
+    case Opcode::kFlushQ:
+      return {Action::kFlush, kQuiet};
+    case Opcode::kStat:
+      return {Action::kStat, kLoud};
     case Opcode::kNoop:
       return {Action::kNoop, kLoud};
     case Opcode::kVersion:
@@ -102,14 +161,26 @@ BinarySession::Command BinarySession::Decode(Opcode opcode) {
 /// Whether the request has the parts its command asks for, and no others.
 bool BinarySession::HasRightLengths(const Command& command) const {
   const auto& request = parser_.Current();
+  size_t extras = request.extras.size();
+  bool key = !request.key.empty();
+  bool value = request.value_length > 0;
   switch (command.action) {
     case Action::kPut:
-      return request.extras.size() == sizeof(StoreExtras) &&
-             !request.key.empty();
+      return extras == sizeof(StoreExtras) && key;
+    case Action::kExtend:
+      return extras == 0 && key;
     case Action::kGet:
     case Action::kDelete:
-      return request.extras.empty() && !request.key.empty() &&
-             request.value_length == 0;
+      return extras == 0 && key && !value;
+    case Action::kTouch:
+      return extras == sizeof(ExpirationExtras) && key;
+    case Action::kAdd:
+      return extras == sizeof(DeltaExtras) && key && !value;
+    case Action::kFlush:
+      return (extras == 0 || extras == sizeof(ExpirationExtras)) && !key &&
+             !value;
+    case Action::kStat:
+      return extras == 0;
     case Action::kNoop:
     case Action::kVersion:
     case Action::kQuit:
@@ -120,11 +191,11 @@ bool BinarySession::HasRightLengths(const Command& command) const {
   return false;
 }
 
-BinarySession::Progress BinarySession::Answer(ReplyBatch& replies, size_t limit,
-                                              Store::Time now) {
+Session::Progress BinarySession::Answer(ReplyBatch& replies, size_t limit,
+                                        Store::Time now) {
   using Result = RequestParser::Result;
   while (replies.Bytes() < limit) {
-    switch (parser_.Next()) {
+    switch (parser_.Next(store().ValueLimit())) {
       case Result::kRequest:
         if (Execute(replies, now) == Progress::kEnded) return Progress::kEnded;
         break;
@@ -146,8 +217,7 @@ BinarySession::Progress BinarySession::Answer(ReplyBatch& replies, size_t limit,
   return Progress::kFull;
 }
 
-BinarySession::Progress BinarySession::Execute(ReplyBatch& replies,
-                                               Store::Time now) {
+Session::Progress BinarySession::Execute(ReplyBatch& replies, Store::Time now) {
   Command command = Decode(parser_.Current().header.opcode);
   if (!HasRightLengths(command)) {
     Refuse(replies, Status::kInvalidArguments);
@@ -155,13 +225,24 @@ BinarySession::Progress BinarySession::Execute(ReplyBatch& replies,
   }
   switch (command.action) {
     case Action::kGet:
+    case Action::kTouch:
       Get(command, replies, now);
       break;
     case Action::kPut:
+    case Action::kExtend:
       Put(command, replies, now);
       break;
     case Action::kDelete:
       Delete(command, replies, now);
+      break;
+    case Action::kAdd:
+      Add(command, replies, now);
+      break;
+    case Action::kFlush:
+      Flush(command, replies, now);
+      break;
+    case Action::kStat:
+      Stat(replies, now);
       break;
     case Action::kNoop:
       Reply(replies);
@@ -179,12 +260,26 @@ BinarySession::Progress BinarySession::Execute(ReplyBatch& replies,
   return Progress::kWaiting;
 }
 
+template <typename T>
+T BinarySession::Extras() const {
+  T extras{};
+  auto bytes = parser_.Current().extras;
+  std::memcpy(&extras, bytes.data(), std::min(bytes.size(), sizeof extras));
+  return extras;
+}
+
 void BinarySession::Get(const Command& command, ReplyBatch& replies,
                         Store::Time now) {
   std::string_view key = parser_.Current().key;
   auto answered_key = key.substr(0, command.answers_key ? key.size() : 0);
-  bool hit = store_.Get(key, now, [&](const Item& item) {
-    size_t value = item.value_length;
+  bool touches = command.action == Action::kTouch;
+  auto access = touches ? Store::Access::kTouch : Store::Access::kGet;
+  bool hit = store().Visit(key, now, access, [&](Item& item) {
+    if (touches) {
+      auto expiration = Extras<ExpirationExtras>().expiration.Get();
+      item.deadline = Store::Deadline(expiration, now);
+    }
+    size_t value = command.answers_value ? item.ValueLength() : 0;
     ResponseHeader header = HeaderFor(Status::kSuccess);
     GetExtras extras{.flags = item.flags};
     header.extras_length = sizeof extras;
@@ -192,18 +287,16 @@ void BinarySession::Get(const Command& command, ReplyBatch& replies,
     header.body_length.Set(
         static_cast<uint32_t>(sizeof extras + answered_key.size() + value));
     header.cas.Set(item.cas);
-    bool copied = value <= kCopyBelow;
+    bool copied = value > 0 && item.IsInline();
     std::byte* at = replies.Extend(sizeof header + sizeof extras +
                                    answered_key.size() + (copied ? value : 0));
     at = Write(at, &header, sizeof header);
     at = Write(at, &extras, sizeof extras);
     at = Write(at, answered_key.data(), answered_key.size());
     if (copied) {
-      item.bytes->CopyOut({at, value}, item.key_length);
-    } else {
-      auto windows = item.bytes->Clone();
-      DropFront(windows, item.key_length);
-      replies.AppendShared(std::move(windows));
+      Write(at, item.InlineValue().data(), value);
+    } else if (value > 0) {
+      replies.AppendShared(item.Bytes().Clone());
     }
   });
   if (hit || command.Quiet()) return;
@@ -216,45 +309,114 @@ void BinarySession::Get(const Command& command, ReplyBatch& replies,
 
 void BinarySession::Put(const Command& command, ReplyBatch& replies,
                         Store::Time now) {
-  Store::Stored stored = Insert(command, now);
-  if (stored.outcome != Store::Outcome::kDone) {
-    Refuse(replies, ToStatus(stored.outcome));
+  Store::Result stored = Insert(command, now);
+  if (stored.outcome != Outcome::kDone) {
+    Refuse(replies, command.ToStatus(stored.outcome));
   } else if (!command.Quiet()) {
     Reply(replies, {}, stored.cas);
   }
 }
 
-Store::Stored BinarySession::Insert(const Command& command, Store::Time now) {
+Store::Result BinarySession::Insert(const Command& command, Store::Time now) {
   const auto& request = parser_.Current();
-  StoreExtras extras;
-  std::memcpy(&extras, request.extras.data(), sizeof extras);
   Store::Put put{
-      .mode = command.mode,
-      .bytes = nullptr,
-      .key_length = static_cast<uint16_t>(request.key.size()),
-      .flags = extras.flags.Get(),
-      .deadline = Store::Deadline(extras.expiration.Get(), now),
-      .cas = request.header.cas.Get(),
-  };
+      .item = nullptr, .mode = command.mode, .cas = request.header.cas.Get()};
+  // With one, all of them are the text protocol's "cas".
+  if (command.action == Action::kPut && put.cas != 0) put.mode = Mode::kCas;
+  auto extras = Extras<StoreExtras>();
   try {
-    put.bytes = parser_.TakeKeyAndValue();
+    put.item = WithMemory(request.value_length, now,
+                          [&] { return parser_.TakeItem(); });
   } catch (const std::bad_alloc&) {
     // As for a value that is too large: better no item than the old one.
-    if (put.mode == Store::Mode::kSet) store_.Delete(request.key, 0, now);
-    return {Store::Outcome::kOutOfMemory, 0};
+    if (put.mode == Mode::kSet) store().Delete(request.key, 0, now);
+    store().CountNoMemory();
+    return {Outcome::kOutOfMemory};
   }
-  return store_.Insert(std::move(put), now);
+  put.item->flags = extras.flags.Get();
+  put.item->deadline = Store::Deadline(extras.expiration.Get(), now);
+  return store().Insert(std::move(put), now);
 }
 
 void BinarySession::Delete(const Command& command, ReplyBatch& replies,
                            Store::Time now) {
   const auto& request = parser_.Current();
-  auto outcome = store_.Delete(request.key, request.header.cas.Get(), now);
-  if (outcome != Store::Outcome::kDone) {
-    Refuse(replies, ToStatus(outcome));
+  auto outcome = store().Delete(request.key, request.header.cas.Get(), now);
+  if (outcome != Outcome::kDone) {
+    Refuse(replies, command.ToStatus(outcome));
   } else if (!command.Quiet()) {
     Reply(replies);
   }
+}
+
+void BinarySession::Add(const Command& command, ReplyBatch& replies,
+                        Store::Time now) {
+  const auto& request = parser_.Current();
+  auto extras = Extras<DeltaExtras>();
+  Store::Delta delta{.direction = command.direction,
+                     .amount = extras.amount.Get(),
+                     .cas = request.header.cas.Get()};
+  uint64_t sum = 0;
+  Store::Result result{};
+  result.outcome =
+      store().Add(request.key, delta, now, [&](Item& item, uint64_t number) {
+        sum = number;
+        result.cas = item.cas;
+      });
+  if (result.outcome == Outcome::kNotFound &&
+      extras.expiration.Get() != kNoInitial) {
+    sum = extras.initial.Get();
+    result = InsertInitial(extras, now);
+  }
+  if (result.outcome != Outcome::kDone) {
+    return Refuse(replies, result.outcome == Outcome::kNotStored
+                               ? Status::kNotStored
+                               : command.ToStatus(result.outcome));
+  }
+  if (command.Quiet()) return;
+  BigEndian<uint64_t> number(sum);
+  Reply(replies, {reinterpret_cast<const char*>(&number), sizeof number},
+        result.cas);
+}
+
+Store::Result BinarySession::InsertInitial(const DeltaExtras& extras,
+                                           Store::Time now) {
+  Line digits;
+  auto text = digits.AddNumber(extras.initial.Get()).View();
+  try {
+    auto item = WithMemory(sizeof(Item), now, [&] {
+      return Item::Make(parser_.Current().key, text.size());
+    });
+    text.copy(item->InlineValue().data(), text.size());
+    item->deadline = Store::Deadline(extras.expiration.Get(), now);
+    return store().Insert({.item = std::move(item), .mode = Mode::kAdd}, now);
+  } catch (const std::bad_alloc&) {
+    return {Outcome::kOutOfMemory};
+  }
+}
+
+void BinarySession::Flush(const Command& command, ReplyBatch& replies,
+                          Store::Time now) {
+  auto delay = Extras<ExpirationExtras>().expiration.Get();
+  store().Flush(delay == 0 ? now : Store::Deadline(delay, now), now);
+  if (!command.Quiet()) Reply(replies);
+}
+
+/// An answer for each name and value, then an empty one.
+void BinarySession::Stat(ReplyBatch& replies, Store::Time now) {
+  std::string_view section = parser_.Current().key;
+  if (section == "reset") {
+    ResetStatistics(service_);
+    return Reply(replies);
+  }
+  auto statistics = ReadStatistics(service_, section, now);
+  if (!statistics) return Refuse(replies, Status::kNotFound);
+  for (const auto& [name, value] : *statistics) {
+    ResponseHeader header = HeaderFor(Status::kSuccess);
+    header.key_length.Set(static_cast<uint16_t>(name.size()));
+    WriteAnswer(replies, header, name, value);
+  }
+  Reply(replies);
 }
 
 /// The value is being swallowed. A Set also ends what the key held, so that
@@ -262,12 +424,15 @@ void BinarySession::Delete(const Command& command, ReplyBatch& replies,
 void BinarySession::RefuseTooLarge(ReplyBatch& replies, Store::Time now) {
   const auto& request = parser_.Current();
   Command command = Decode(request.header.opcode);
-  if (command.action != Action::kPut) {
+  bool stores =
+      command.action == Action::kPut || command.action == Action::kExtend;
+  if (!stores) {
     return Refuse(replies, command.action == Action::kUnknown
                                ? Status::kUnknownCommand
                                : Status::kInvalidArguments);
   }
-  if (command.mode == Store::Mode::kSet) store_.Delete(request.key, 0, now);
+  store().CountTooLarge();
+  if (command.mode == Mode::kSet) store().Delete(request.key, 0, now);
   Refuse(replies, Status::kTooLarge);
 }
 

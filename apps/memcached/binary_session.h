@@ -1,35 +1,18 @@
-// BinarySession: the binary protocol as one connection speaks it, between
-// received bytes, the store and the batch of answers.
-//
-// What is answered, and when the connection ends, follows memcached 1.6.
+// BinarySession: memcached's binary protocol.
 #pragma once
 
-#include <memory>
+#include <string_view>
 
-#include "apps/memcached/reply_batch.h"
 #include "apps/memcached/request_parser.h"
-#include "apps/memcached/store.h"
+#include "apps/memcached/session.h"
 
 namespace ebbrt::memcached {
 
-class BinarySession {
+class BinarySession : public Session {
  public:
-  enum class Progress {
-    kWaiting,  ///< all whole requests are answered
-    kFull,     ///< the batch has reached its limit, more requests are there
-    kEnded,    ///< send the batch, then close the connection
-  };
+  explicit BinarySession(Service& service) : Session(service) {}
 
-  /// `store` outlives the session.
-  explicit BinarySession(Store& store) : store_(store) {}
-
-  /// Adds what was received.
-  void Feed(std::unique_ptr<IOBuf> data) { parser_.Feed(std::move(data)); }
-
-  /// Answers requests into `replies` until that holds `limit` bytes (the last
-  /// answer may pass it). Throws std::bad_alloc when there is no memory for the
-  /// answers; the session is then to be dropped.
-  Progress Answer(ReplyBatch& replies, size_t limit, Store::Time now);
+  Progress Answer(ReplyBatch& replies, size_t limit, Store::Time now) override;
 
  private:
   struct Command;
@@ -39,15 +22,23 @@ class BinarySession {
   Progress Execute(ReplyBatch& replies, Store::Time now);
   void Get(const Command& command, ReplyBatch& replies, Store::Time now);
   void Put(const Command& command, ReplyBatch& replies, Store::Time now);
+  Store::Result Insert(const Command& command, Store::Time now);
   void Delete(const Command& command, ReplyBatch& replies, Store::Time now);
-  Store::Stored Insert(const Command& command, Store::Time now);
+  void Add(const Command& command, ReplyBatch& replies, Store::Time now);
+  Store::Result InsertInitial(const DeltaExtras& extras, Store::Time now);
+  void Flush(const Command& command, ReplyBatch& replies, Store::Time now);
+  void Stat(ReplyBatch& replies, Store::Time now);
   void RefuseTooLarge(ReplyBatch& replies, Store::Time now);
+
+  /// The request's extras; all zero if it has none.
+  template <typename T>
+  T Extras() const;
+
   void Reply(ReplyBatch& replies, std::string_view text = {}, uint64_t cas = 0);
   void Refuse(ReplyBatch& replies, Status status);
   ResponseHeader HeaderFor(Status status) const;
 
-  Store& store_;
-  RequestParser parser_;
+  RequestParser parser_{input_};
 };
 
 }  // namespace ebbrt::memcached

@@ -1,9 +1,11 @@
 #include "apps/memcached/connection.h"
 
 #include <new>
+#include <string>
 #include <utility>
 
 #include "platform/clock.h"
+#include "platform/log.h"
 
 namespace ebbrt::memcached {
 namespace {
@@ -15,19 +17,35 @@ constexpr size_t kMaxQueued = 256 << 10;
 
 }  // namespace
 
-Connection::Connection(std::unique_ptr<TcpConnection> tcp, Store& store,
+Connection::Connection(std::unique_ptr<TcpConnection> tcp, Service& service,
                        MoveFunction<void()> ended)
-    : tcp_(std::move(tcp)), ended_(std::move(ended)), session_(store) {
+    : tcp_(std::move(tcp)), service_(service), ended_(std::move(ended)) {
   tcp_->SetHandler(this);
+  ++service_.counters.total;
+  ++service_.counters.current;
+  if (service_.settings.verbosity > 1) {
+    platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
+                           " has connected\n");
+  }
 }
 
+Connection::~Connection() { --service_.counters.current; }
+
 void Connection::OnReceive(std::unique_ptr<IOBuf> data) {
-  session_.Feed(std::move(data));
-  if (!waits_for_drain_) Serve();
+  service_.counters.bytes_read += data->ChainLength();
+  try {
+    if (session_ == nullptr) session_ = Session::For(*data, service_);
+    session_->Feed(std::move(data));
+  } catch (const std::bad_alloc&) {
+    tcp_->Abort();
+    return OnClosed({});
+  }
+  if (!patience_.Running()) Serve();
 }
 
 void Connection::OnDrained() {
-  if (!std::exchange(waits_for_drain_, false)) return;
+  if (!patience_.Running()) return;
+  patience_.Stop();
   tcp_->ResumeReceive();
   Serve();
 }
@@ -40,12 +58,13 @@ void Connection::OnClosed(std::error_code) {
 }
 
 void Connection::Serve() {
-  using Progress = BinarySession::Progress;
+  using Progress = Session::Progress;
   Progress progress;
   try {
     do {
       ReplyBatch replies;
-      progress = session_.Answer(replies, kMaxQueued, Clock::now());
+      progress = session_->Answer(replies, kMaxQueued, Clock::now());
+      service_.counters.bytes_written += replies.Bytes();
       if (replies.Bytes() > 0) tcp_->Send(replies.Take());
     } while (progress == Progress::kFull && tcp_->QueuedBytes() < kMaxQueued);
   } catch (const std::bad_alloc&) {
@@ -55,9 +74,21 @@ void Connection::Serve() {
   }
   if (progress == Progress::kEnded) return OnClosed({});
   if (progress == Progress::kFull) {
-    waits_for_drain_ = true;
     tcp_->PauseReceive();
+    WaitForDrain();
   }
+}
+
+void Connection::WaitForDrain() {
+  patience_.Start(kPatience, [this, waiting = tcp_->QueuedBytes()] {
+    if (tcp_->QueuedBytes() < waiting) return WaitForDrain();
+    if (service_.settings.verbosity > 0) {
+      platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
+                             " does not read its answers: closed\n");
+    }
+    tcp_->Abort();
+    OnClosed({});
+  });
 }
 
 }  // namespace ebbrt::memcached

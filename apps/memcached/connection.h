@@ -2,22 +2,28 @@
 // stops listening to a client that does not read them.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <system_error>
 
-#include "apps/memcached/binary_session.h"
+#include "apps/memcached/session.h"
 #include "common/move_function.h"
 #include "common/network_manager.h"
+#include "common/timer.h"
 
 namespace ebbrt::memcached {
 
 /// Lives on its connection's core.
 class Connection : public TcpConnection::Handler {
  public:
+  /// A client that takes nothing of what waits for it for so long is given up.
+  static constexpr std::chrono::seconds kPatience{60};
+
   /// `ended` is called once, as the last thing the connection does, and
-  /// destroys it.
-  Connection(std::unique_ptr<TcpConnection> tcp, Store& store,
+  /// destroys it. `service` outlives it.
+  Connection(std::unique_ptr<TcpConnection> tcp, Service& service,
              MoveFunction<void()> ended);
+  ~Connection() override;
 
   void OnReceive(std::unique_ptr<IOBuf> data) override;
   void OnClosed(std::error_code error) override;
@@ -25,11 +31,13 @@ class Connection : public TcpConnection::Handler {
 
  private:
   void Serve();
+  void WaitForDrain();
 
   std::unique_ptr<TcpConnection> tcp_;
+  Service& service_;
   MoveFunction<void()> ended_;
-  BinarySession session_;
-  bool waits_for_drain_ = false;
+  std::unique_ptr<Session> session_;  // null before the first byte
+  Timer patience_;                    // runs while answers wait for the client
 };
 
 }  // namespace ebbrt::memcached

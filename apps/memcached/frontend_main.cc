@@ -1,21 +1,21 @@
 // memcached_frontend [IMAGE]: boots the server on a machine of its own and says
 // where it serves; ends on Ctrl-C, or with an error when the machine does.
 //
+//   -m MIB         the machine's memory (512): with the image and all packets
+//   -t N           the machine's processors (1); also --cores N
 //   -p PORT        the port to serve (11211)
-//   -m MIB         the machine's memory (512)
-//   --cores N      the machine's processors (1)
+//   -U, -c, -I, -M, -v   as of the server
 //   --machine M    microvm (default), pc or q35
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "apps/memcached/launch_report.h"
 #include "apps/memcached/options.h"
+#include "apps/memcached/service.h"
 #include "common/node_allocator.h"
 #include "common/runtime.h"
 #include "common/timer.h"
@@ -40,22 +40,37 @@ unsigned ItemMemory(unsigned machine_mib) {
 }
 
 NodeSpec ReadArguments() {
-  constexpr std::array<std::string_view, 4> kKnown{"-p", "-m", "--cores",
-                                                   "--machine"};
+  using enum Options::Kind;
+  constexpr Options::Known kKnown[] = {
+      {"-p"}, {"-m"}, {"-t"}, {"--cores"},   {"--machine"},
+      {"-U"}, {"-c"}, {"-I"}, {"-M", kFlag}, {"-v", kFlag}};
   Options options(runtime::Arguments(), kKnown);
   auto memory = static_cast<unsigned>(options.Number("-m", 512, 16, 1 << 20));
   auto port =
       static_cast<uint16_t>(options.Number("-p", kDefaultPort, 1, 65535));
-  return {
+  auto threads = options.Number("-t", 1, 1, 128);
+  NodeSpec spec{
       .image = options.Word() ? *options.Word() : ImageBesideThisProgram(),
       .arguments = {"-p", std::to_string(port), "-m",
                     std::to_string(ItemMemory(memory))},
       .boot_words = {},
-      .cores = static_cast<unsigned>(options.Number("--cores", 1, 1, 128)),
+      .cores =
+          static_cast<unsigned>(options.Number("--cores", threads, 1, 128)),
       .memory_mib = memory,
       .machine = options.Text("--machine", "microvm"),
       .ports = {port},
   };
+  for (const char* option : {"-U", "-c", "-I"}) {
+    auto value = options.Text(option, "");
+    if (!value.empty())
+      spec.arguments.insert(spec.arguments.end(), {option, value});
+  }
+  for (const char* flag : {"-M", "-v"}) {
+    for (unsigned i = options.Count(flag); i > 0; --i) {
+      spec.arguments.emplace_back(flag);
+    }
+  }
+  return spec;
 }
 
 [[noreturn]] void Fail(const std::string& why, int code) {
@@ -92,10 +107,12 @@ void ebbrt::AppMain() {
   try {
     memcached::Run();
   } catch (const memcached::UsageError& error) {
-    memcached::Fail(std::string(error.what()) +
-                        "\nusage: memcached_frontend [IMAGE] [-p PORT] [-m MIB]"
-                        " [--cores N] [--machine microvm|pc|q35]",
-                    2);
+    memcached::Fail(
+        std::string(error.what()) +
+            "\nusage: memcached_frontend [IMAGE] [-p PORT] [-U PORT]"
+            " [-m MIB] [-c N] [-I SIZE] [-t N] [-M] [-v]"
+            " [--machine microvm|pc|q35]",
+        2);
   } catch (const std::exception& error) {
     memcached::Fail(error.what(), 1);
   }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "common/iobuf.h"
 
@@ -13,6 +15,15 @@ class ReplyBatch {
   /// `n` contiguous bytes at the end, to be written before the next call.
   /// Throws std::bad_alloc.
   std::byte* Extend(size_t n);
+
+  /// Takes back the last `n` bytes of what the last Extend gave.
+  void Shrink(size_t n);
+
+  /// Puts a copy on the end. Throws std::bad_alloc.
+  void Append(std::string_view bytes) {
+    if (!bytes.empty())
+      std::memcpy(Extend(bytes.size()), bytes.data(), bytes.size());
+  }
 
   /// Puts windows on bytes that lie elsewhere on the end.
   void AppendShared(std::unique_ptr<IOBuf> bytes);

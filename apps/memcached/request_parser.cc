@@ -1,47 +1,19 @@
 #include "apps/memcached/request_parser.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "apps/memcached/storable.h"
-
 namespace ebbrt::memcached {
 
-void RequestParser::Feed(std::unique_ptr<IOBuf> data) {
-  Swallow();
-  pending_bytes_ += data->ChainLength();
-  AppendCompact(pending_, std::move(data));
-  Swallow();
-}
-
-void RequestParser::Swallow() {
-  size_t n = std::min<uint64_t>(swallow_, pending_bytes_);
-  DropFront(pending_, n);
-  pending_bytes_ -= n;
-  swallow_ -= n;
-}
-
-/// Lets the first `n` <= pending_bytes_ bytes lie in the first element.
-void RequestParser::MakeContiguous(size_t n) {
-  if (pending_->Length() >= n) return;
-  auto front = IOBuf::Create(n);
-  pending_->CopyOut({front->WritableTail(), n});
-  front->Append(n);
-  DropFront(pending_, n);
-  pending_ = JoinChains(std::move(front), std::move(pending_));
-}
-
-RequestParser::Result RequestParser::Next() {
-  Swallow();
-  if (pending_bytes_ == 0) return Result::kNeedMore;
-  if (static_cast<uint8_t>(*pending_->Data()) != kRequestMagic) {
+RequestParser::Result RequestParser::Next(size_t value_limit) {
+  if (rest_ > 0) input_.Skip(std::exchange(rest_, 0));
+  if (input_.Size() == 0) return Result::kNeedMore;
+  if (static_cast<uint8_t>(input_.Front(1)[0]) != kRequestMagic) {
     return Result::kBadMagic;
   }
-  if (pending_bytes_ < sizeof(RequestHeader)) return Result::kNeedMore;
-  MakeContiguous(sizeof(RequestHeader));
   RequestHeader& header = current_.header;
-  std::memcpy(&header, pending_->Data(), sizeof header);
+  if (input_.Size() < sizeof header) return Result::kNeedMore;
+  std::memcpy(&header, input_.Front(sizeof header).data(), sizeof header);
 
   size_t extras = header.extras_length;
   size_t key = header.key_length.Get();
@@ -49,34 +21,24 @@ RequestParser::Result RequestParser::Next() {
   if (extras + key > body) return Result::kBadLength;
   if (key > kMaxKeyLength) return Result::kBadKey;
   size_t head = sizeof header + extras + key;
-  if (pending_bytes_ < head) return Result::kNeedMore;
+  if (input_.Size() < head) return Result::kNeedMore;
   current_.value_length = body - extras - key;
-  bool too_large = current_.value_length > kMaxValueLength;
-  if (!too_large && pending_bytes_ < sizeof header + body) {
+  bool too_large = current_.value_length > value_limit;
+  if (!too_large && input_.Size() < sizeof header + body) {
     return Result::kNeedMore;
   }
-  MakeContiguous(head);
-  const std::byte* at = pending_->Data() + sizeof header;
-  current_.extras = {at, extras};
-  current_.key = {reinterpret_cast<const char*>(at + extras), key};
-  swallow_ = sizeof header + body;
+  auto front = input_.Front(head).substr(sizeof header);
+  current_.extras = std::as_bytes(std::span(front.substr(0, extras)));
+  current_.key = front.substr(extras);
+  rest_ = sizeof header + body;
   return too_large ? Result::kTooLarge : Result::kRequest;
 }
 
-std::unique_ptr<IOBuf> RequestParser::TakeKeyAndValue() {
-  size_t n = current_.key.size() + current_.value_length;
-  size_t before = swallow_ - n;  // header and extras
-  pending_->Advance(before);
-  std::unique_ptr<IOBuf> taken;
-  try {
-    taken = TakeStorable(pending_, n);
-  } catch (...) {
-    pending_->Retreat(before);
-    throw;
-  }
-  pending_bytes_ -= swallow_;
-  swallow_ = 0;
-  return taken;
+Item::Pointer RequestParser::TakeItem() {
+  auto item = Item::Make(current_.key, current_.value_length);
+  input_.MoveValueTo(*item, rest_ - current_.value_length);
+  rest_ = 0;
+  return item;
 }
 
 }  // namespace ebbrt::memcached

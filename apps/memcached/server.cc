@@ -1,20 +1,49 @@
 #include "apps/memcached/server.h"
 
+#include <algorithm>
+#include <chrono>
+#include <string_view>
 #include <utility>
 
 namespace ebbrt::memcached {
+namespace {
 
-Endpoint Server::Listen(uint16_t port) {
+/// How often a part of the table is swept, and in how many of them all of it.
+constexpr std::chrono::seconds kSweepInterval{1};
+constexpr size_t kSweeps = 60;
+
+}  // namespace
+
+Endpoint Server::Listen(const Settings& settings) {
+  service_.settings = settings;
   listener_ = network_manager->Listen(
-      port,
+      settings.port,
       [this](std::unique_ptr<TcpConnection> tcp) { Accept(std::move(tcp)); });
+  service_.settings.port = listener_->Local().port;
+  if (settings.udp_port != 0) udp_.emplace(settings.udp_port, service_);
+  SweepLater();
   return {network_manager->Address(), listener_->Local().port};
 }
 
 void Server::Accept(std::unique_ptr<TcpConnection> tcp) {
+  if (connections_.size() >= service_.settings.max_connections) {
+    ++service_.counters.rejected;
+    constexpr std::string_view kFull = "ERROR Too many open connections\r\n";
+    tcp->Send(IOBuf::Wrap(kFull));
+    tcp->Close();
+    return;
+  }
   auto place = connections_.emplace(connections_.end());
   *place = std::make_unique<Connection>(
-      std::move(tcp), *store, [this, place] { connections_.erase(place); });
+      std::move(tcp), service_, [this, place] { connections_.erase(place); });
+}
+
+void Server::SweepLater() {
+  sweep_.Start(kSweepInterval, [this] {
+    Store& items = service_.store;
+    items.Sweep(std::max<size_t>(items.Buckets() / kSweeps, 1), Clock::now());
+    SweepLater();
+  });
 }
 
 }  // namespace ebbrt::memcached

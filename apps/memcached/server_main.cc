@@ -2,12 +2,15 @@
 // process; the same source.
 //
 //   -p PORT   the TCP port to serve (11211; 0: a free one)
+//   -U PORT   the UDP port to serve (0: none)
 //   -m MIB    what items may take of memory (64, or less on a small machine)
-#include <array>
+//   -c N      the most connections at once (1024)
+//   -I SIZE   the largest value, with k or m for KiB or MiB (1m)
+//   -M        an error when memory is full, instead of evicting
+//   -v        says what goes wrong at connections; -vv also who comes
 #include <cstdlib>
 #include <exception>
 #include <string>
-#include <string_view>
 
 #include "apps/memcached/launch_report.h"
 #include "apps/memcached/options.h"
@@ -36,18 +39,36 @@ size_t DefaultMemoryLimit() {
   return limit;
 }
 
+Settings ReadSettings(const Options& options) {
+  Settings settings;
+  settings.port =
+      static_cast<uint16_t>(options.Number("-p", kDefaultPort, 0, 65535));
+  settings.udp_port = static_cast<uint16_t>(options.Number("-U", 0, 0, 65535));
+  settings.max_connections =
+      static_cast<uint32_t>(options.Number("-c", 1024, 1, 1 << 20));
+  settings.verbosity = options.Count("-v");
+  auto mebibytes = options.Number("-m", 0, 1, 1 << 20);
+  settings.memory_limit =
+      mebibytes != 0 ? mebibytes << 20 : DefaultMemoryLimit();
+  return settings;
+}
+
 Endpoint Start() {
-  constexpr std::array<std::string_view, 2> kKnown{"-p", "-m"};
+  using enum Options::Kind;
+  constexpr Options::Known kKnown[] = {
+      {"-p"}, {"-U"}, {"-m"}, {"-c"}, {"-I"}, {"-M", kFlag}, {"-v", kFlag}};
   Options options(runtime::Arguments(), kKnown);
   if (options.Word()) {
-    throw UsageError("'" + *options.Word() + "': expected -p PORT or -m MIB");
+    throw UsageError("'" + *options.Word() +
+                     "': expected -p, -U, -m, -c, -I, -M or -v");
   }
-  auto port = options.Number("-p", kDefaultPort, 0, 65535);
-  auto mebibytes = options.Number("-m", 0, 1, 1 << 20);
-  store->SetMemoryLimit(mebibytes != 0 ? mebibytes << 20
-                                       : DefaultMemoryLimit());
+  Settings settings = ReadSettings(options);
+  store->SetMemoryLimit(settings.memory_limit);
+  store->SetValueLimit(
+      options.Size("-I", kDefaultValueLimit, 1 << 10, 1 << 30));
+  if (options.Count("-M") > 0) store->RefuseWhenFull();
   network_manager->Up().Get();
-  return server->Listen(static_cast<uint16_t>(port));
+  return server->Listen(settings);
 }
 
 /// Tells whoever booted this node; fills the report with `fill`.

@@ -15,11 +15,11 @@ namespace ebbrt::memcached {
 /// KiB natively, of 64 KiB on Linux.
 inline constexpr size_t kPinFactor = 2;
 
-/// Takes the first `n` bytes off `chain` (null when nothing is left) to be kept
-/// for long. n <= chain->ChainLength(). Throws std::bad_alloc; `chain` is then
-/// as it was. If the first element of `chain` holds the first k <= n bytes,
-/// then so does that of the result.
-std::unique_ptr<IOBuf> TakeStorable(std::unique_ptr<IOBuf>& chain, size_t n);
+/// Drops the first `offset` bytes of `chain` and takes the `n` > 0 behind them
+/// off it, to be kept for long; `chain` is null when nothing is left. offset +
+/// n <= chain->ChainLength(). Throws std::bad_alloc; `chain` is then as it was.
+std::unique_ptr<IOBuf> TakeStorable(std::unique_ptr<IOBuf>& chain,
+                                    size_t offset, size_t n);
 
 /// Takes the first `n` <= chain->ChainLength() bytes off `chain` and drops
 /// them, and empty elements that follow. Does not throw.

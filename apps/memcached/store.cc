@@ -1,33 +1,44 @@
 #include "apps/memcached/store.h"
 
+#include <algorithm>
+#include <bit>
+#include <charconv>
 #include <chrono>
+#include <cstring>
 #include <new>
 #include <utility>
+
+#include "apps/memcached/number.h"
 
 namespace ebbrt::memcached {
 namespace {
 
 constexpr size_t kFirstBuckets = 1024;  // a power of two
-constexpr uint32_t kLongestRelative = 30 * 24 * 60 * 60;
+constexpr int64_t kLongestRelative = 30 * 24 * 60 * 60;
+/// Later moments, of the year 2262, are beyond the clock's reach.
+constexpr int64_t kLatest = 9'000'000'000;
 
-/// Memory that the bytes hold.
-size_t Footprint(const IOBuf& bytes) {
-  size_t sum = 0;
-  const IOBuf* i = &bytes;
-  do {
-    sum += sizeof(IOBuf) + i->Capacity();
-    i = i->Next();
-  } while (i != &bytes);
-  return sum;
+// memcached's hot_lru_pct and warm_lru_pct.
+constexpr size_t kHotPercent = 20;
+constexpr size_t kWarmPercent = 40;
+/// How many items of a segment are moved on for each that is stored. Two keep
+/// up with any rate.
+constexpr int kSettleSteps = 2;
+/// How often active items at the cold end are spared before one goes after all.
+constexpr int kSpared = 5;
+
+uint32_t Seconds(Store::Time now) {
+  return static_cast<uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch())
+          .count());
 }
 
-/// Null when there is no memory for one.
-std::unique_ptr<Item> MakeItem() {
-  try {
-    return std::make_unique<Item>();
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+void CopyAttributes(const Item& from, Item& to) {
+  to.deadline = from.deadline;
+  to.flags = from.flags;
+  to.fetched = from.fetched;
+  to.active = from.active;
+  to.binary_key = from.binary_key;
 }
 
 }  // namespace
@@ -37,42 +48,167 @@ Store::Store()
       table_(Table::bucket_traits(buckets_.data(), buckets_.size())) {}
 
 Store::~Store() {
-  table_.clear_and_dispose(
-      [](Item* item) { std::default_delete<Item>()(item); });
+  for (Queue& queue : queues_) queue.clear();
+  table_.clear_and_dispose(Item::Free());
 }
 
-Store::Time Store::Deadline(uint32_t expiration, Time now) {
+Store::Time Store::Deadline(int64_t expiration, Time now) {
   if (expiration == 0) return Time::max();
+  if (expiration < 0) return now;
   if (expiration <= kLongestRelative) {
     return now + std::chrono::seconds(expiration);
   }
+  if (expiration > kLatest) return Time::max();
   using System = std::chrono::system_clock;
   auto moment = System::time_point(std::chrono::seconds(expiration));
   return now +
          std::chrono::duration_cast<Time::duration>(moment - System::now());
 }
 
-/// The key's item; one that has expired is removed on the way.
-Item* Store::Find(std::string_view key, Time now) {
-  auto found = table_.find(key);
-  if (found == table_.end()) return nullptr;
-  if (found->deadline <= now) {
-    Remove(*found);
-    return nullptr;
-  }
-  return &*found;
+void Store::FlushIfDue(Time now) {
+  if (now < flush_at_) [[likely]]
+    return;
+  flushed_cas_ = last_cas_;
+  flush_at_ = Time::max();
 }
 
-std::unique_ptr<Item> Store::Remove(Item& item) {
-  memory_used_ -= sizeof(Item) + Footprint(*item.bytes);
+/// The key's item; one that has ended is removed on the way.
+Item* Store::Find(std::string_view key, Time now) {
+  FlushIfDue(now);
+  auto found = table_.find(key);
+  if (found == table_.end()) return nullptr;
+  Item& item = *found;
+  if (item.deadline > now && !IsFlushed(item)) return &item;
+  ++(IsFlushed(item) ? counters_.get_flushed : counters_.get_expired);
+  if (!item.fetched) ++counters_.expired_unfetched;
+  Unlink(item);
+  return nullptr;
+}
+
+void Store::Count(Access access, bool hit) {
+  switch (access) {
+    case Access::kGet:
+    case Access::kGetUnseen:
+      ++(hit ? counters_.get_hits : counters_.get_misses);
+      break;
+    case Access::kTouch:
+      ++(hit ? counters_.touch_hits : counters_.touch_misses);
+      break;
+    case Access::kPeek:
+      break;
+  }
+}
+
+void Store::Mark(Item& item, Time now) {
+  if (item.fetched) item.active = true;
+  item.fetched = true;
+  item.accessed = Seconds(now);
+}
+
+Item& Store::Link(Item::Pointer item, Segment segment, Time now) {
+  Item& linked = *item.release();
+  linked.cas = ++last_cas_;
+  linked.accessed = Seconds(now);
+  linked.segment = segment;
+  table_.insert(linked);
+  QueueOf(segment).push_front(linked);
+  BytesOf(segment) += linked.Footprint();
+  ++counters_.total_items;
+  GrowIfFull();
+  return linked;
+}
+
+Item::Pointer Store::Unlink(Item& item) {
+  Queue& queue = QueueOf(item.segment);
+  BytesOf(item.segment) -= item.Footprint();
+  queue.erase(queue.iterator_to(item));
   table_.erase(table_.iterator_to(item));
-  return std::unique_ptr<Item>(&item);
+  return Item::Pointer(&item);
+}
+
+void Store::Move(Item& item, Segment to) {
+  Queue& queue = QueueOf(item.segment);
+  size_t bytes = item.Footprint();
+  BytesOf(item.segment) -= bytes;
+  queue.erase(queue.iterator_to(item));
+  ++(to == item.segment     ? counters_.moves_within_lru
+     : to == Segment::kWarm ? counters_.moves_to_warm
+                            : counters_.moves_to_cold);
+  item.segment = to;
+  BytesOf(to) += bytes;
+  QueueOf(to).push_front(item);
+}
+
+size_t Store::Used() const {
+  return MemoryUsed() + buckets_.size() * sizeof(Table::bucket_type);
+}
+
+/// Moves on what hot and warm hold above their shares.
+void Store::Settle() {
+  auto settle = [this](Segment segment, size_t share) {
+    Queue& queue = QueueOf(segment);
+    for (int i = 0; i < kSettleSteps && BytesOf(segment) > share; ++i) {
+      Item& last = queue.back();
+      bool active = last.active;
+      last.active = false;
+      Move(last, active ? Segment::kWarm : Segment::kCold);
+    }
+  };
+  settle(Segment::kHot, memory_limit_ / 100 * kHotPercent);
+  settle(Segment::kWarm, memory_limit_ / 100 * kWarmPercent);
+}
+
+bool Store::EvictOne(Time now) {
+  for (int spared = 0;;) {
+    Queue* queue = &QueueOf(Segment::kCold);
+    if (queue->empty()) queue = &QueueOf(Segment::kWarm);
+    if (queue->empty()) queue = &QueueOf(Segment::kHot);
+    if (queue->empty()) return false;
+    Item& last = queue->back();
+    bool ended = last.deadline <= now || IsFlushed(last);
+    if (!evicts_ && !ended) return false;
+    if (last.active && !ended && spared < kSpared) {
+      ++spared;
+      last.active = false;
+      Move(last, Segment::kWarm);
+      continue;
+    }
+    if (ended) {
+      ++counters_.reclaimed;
+      if (!last.fetched) ++counters_.expired_unfetched;
+    } else {
+      ++counters_.evictions;
+      if (!last.fetched) ++counters_.evicted_unfetched;
+      if (last.active) ++counters_.evicted_active;
+    }
+    Unlink(last);
+    return true;
+  }
+}
+
+bool Store::MakeRoom(size_t bytes, Time now) {
+  Settle();
+  while (Used() + bytes > memory_limit_) {
+    if (!EvictOne(now)) return false;
+  }
+  return true;
+}
+
+bool Store::Evict(size_t bytes, Time now) {
+  std::lock_guard guard(lock_);
+  size_t before = MemoryUsed();
+  while (before - MemoryUsed() < bytes) {
+    if (!EvictOne(now)) return false;
+  }
+  return true;
 }
 
 /// Doubles the buckets when there are as many items, so that a look-up stays
 /// at about one item. Without memory for it the chains get longer.
 void Store::GrowIfFull() {
   if (table_.size() < buckets_.size()) return;
+  size_t more_bytes = buckets_.size() * sizeof(Table::bucket_type);
+  if (Used() + more_bytes > memory_limit_) return;
   try {
     std::vector<Table::bucket_type> more(buckets_.size() * 2);
     table_.rehash(Table::bucket_traits(more.data(), more.size()));
@@ -81,51 +217,215 @@ void Store::GrowIfFull() {
   }
 }
 
-Store::Stored Store::Insert(Put put, Time now) {
-  std::unique_ptr<IOBuf> replaced;  // these two are given back after the lock
-  std::unique_ptr<Item> removed;
-  std::lock_guard guard(lock_);
-  Item* item = Find(put.bytes->View().substr(0, put.key_length), now);
-  if (item != nullptr && put.mode == Mode::kAdd) return {Outcome::kExists, 0};
-  if (item == nullptr && (put.mode == Mode::kReplace || put.cas != 0)) {
-    return {Outcome::kNotFound, 0};
+/// Whether `put` may be stored where `old` is, which may be null.
+Store::Outcome Store::Judge(const Put& put, Item* old, bool& stale) {
+  switch (put.mode) {
+    case Mode::kSet:
+      return Outcome::kDone;
+    case Mode::kAdd:
+      return old == nullptr ? Outcome::kDone : Outcome::kNotStored;
+    case Mode::kReplace:
+      return old != nullptr ? Outcome::kDone : Outcome::kNotStored;
+    case Mode::kAppend:
+    case Mode::kPrepend:
+      if (old == nullptr) return Outcome::kNotStored;
+      return put.cas == 0 || put.cas == old->cas ? Outcome::kDone
+                                                 : Outcome::kExists;
+    case Mode::kCas:
+      break;
   }
-  if (put.cas != 0 && item->cas != put.cas) return {Outcome::kExists, 0};
+  if (old == nullptr) {
+    ++counters_.cas_misses;
+    return Outcome::kNotFound;
+  }
+  stale = put.may_be_stale && put.cas != 0 && put.cas < old->cas;
+  bool right = put.cas == old->cas || stale;
+  ++(right ? counters_.cas_hits : counters_.cas_badval);
+  return right ? Outcome::kDone : Outcome::kExists;
+}
 
-  size_t used = memory_used_ + sizeof(Item) + Footprint(*put.bytes);
-  if (item != nullptr) used -= sizeof(Item) + Footprint(*item->bytes);
-  std::unique_ptr<Item> made;
-  if (used <= memory_limit_ && item == nullptr) {
-    made = MakeItem();
-    item = made.get();
+/// The item that `put` makes of `old` by appending or prepending. Throws
+/// std::bad_alloc.
+Item::Pointer Store::Extend(const Put& put, const Item& old) const {
+  const Item& first = put.mode == Mode::kAppend ? old : *put.item;
+  const Item& second = put.mode == Mode::kAppend ? *put.item : old;
+  size_t length = first.ValueLength() + second.ValueLength();
+  auto whole = Item::Make(old.Key(), length);
+  std::span<char> room;
+  if (whole->IsInline()) {
+    room = whole->InlineValue();
+  } else {
+    auto bytes = IOBuf::Create(length);
+    bytes->Append(length);
+    room = {reinterpret_cast<char*>(bytes->WritableData()), length};
+    whole->SetBytes(std::move(bytes));
   }
-  if (used > memory_limit_ || item == nullptr) {
-    if (item != nullptr && put.mode == Mode::kSet) removed = Remove(*item);
-    return {Outcome::kOutOfMemory, 0};
+  first.CopyValue(room.first(first.ValueLength()));
+  second.CopyValue(room.subspan(first.ValueLength()));
+  CopyAttributes(old, *whole);
+  return whole;
+}
+
+Store::Result Store::Insert(Put put, Time now) {
+  Item::Pointer extension;  // these are given back after the lock
+  Item::Pointer replaced;
+  std::lock_guard guard(lock_);
+  ++counters_.cmd_set;
+  Item* old = Find(put.item->Key(), now);
+  bool stale = false;
+  Outcome outcome = Judge(put, old, stale);
+  if (outcome != Outcome::kDone) {
+    if (put.mode == Mode::kAdd) Mark(*old, now);
+    return {outcome};
   }
-  memory_used_ = used;
-  item->value_length =
-      static_cast<uint32_t>(put.bytes->ChainLength() - put.key_length);
-  replaced = std::exchange(item->bytes, std::move(put.bytes));
-  item->key_length = put.key_length;
-  item->flags = put.flags;
-  item->deadline = put.deadline;
-  item->cas = ++last_cas_;
-  if (made != nullptr) {
-    GrowIfFull();
-    table_.insert(*made.release());
+  if (put.mode == Mode::kAppend || put.mode == Mode::kPrepend) {
+    size_t length = old->ValueLength() + put.item->ValueLength();
+    if (length > value_limit_) return {Outcome::kNotStored};
+    try {
+      extension = std::exchange(put.item, Extend(put, *old));
+    } catch (const std::bad_alloc&) {
+      return {Outcome::kOutOfMemory};
+    }
   }
-  return {Outcome::kDone, last_cas_};
+  if (stale) {
+    put.item->deadline = old->deadline;
+    put.item->stale = true;
+    put.item->token_sent = old->token_sent;
+  }
+  size_t needed = put.item->Footprint();
+  bool fits =
+      needed + buckets_.size() * sizeof(Table::bucket_type) <= memory_limit_;
+  if (fits || put.mode == Mode::kSet) {
+    if (old != nullptr) replaced = Unlink(*old);
+  }
+  if (!fits || !MakeRoom(needed, now)) {
+    ++counters_.store_no_memory;
+    return {Outcome::kOutOfMemory};
+  }
+  return {Outcome::kDone, Link(std::move(put.item), Segment::kHot, now).cas};
+}
+
+Store::Sum Store::AddLocked(std::string_view key, const Delta& delta,
+                            Time now) {
+  bool up = delta.direction == Delta::Direction::kUp;
+  Item* item = Find(key, now);
+  if (item == nullptr) {
+    ++(up ? counters_.incr_misses : counters_.decr_misses);
+    return {Outcome::kNotFound};
+  }
+  if (item->ValueLength() == 0 || !item->IsInline()) {
+    return {Outcome::kNotNumeric};
+  }
+  if (delta.cas != 0 && delta.cas != item->cas) return {Outcome::kExists};
+  auto number = ParseUnsigned(std::as_const(*item).InlineValue());
+  if (!number) return {Outcome::kNotNumeric};
+  ++(up ? counters_.incr_hits : counters_.decr_hits);
+  uint64_t sum =
+      up ? *number + delta.amount : *number - std::min(*number, delta.amount);
+  char digits[kLongestNumber];
+  size_t length = static_cast<size_t>(
+      std::to_chars(digits, digits + sizeof digits, sum).ptr - digits);
+  if (length > item->ValueLength()) {
+    Item::Pointer longer;
+    try {
+      longer = Item::Make(key, length);
+    } catch (const std::bad_alloc&) {
+      return {Outcome::kOutOfMemory};
+    }
+    CopyAttributes(*item, *longer);
+    longer->stale = item->stale;
+    longer->token_sent = item->token_sent;
+    Segment segment = item->segment;
+    Unlink(*item);
+    MakeRoom(longer->Footprint(), now);
+    item = &Link(std::move(longer), segment, now);
+  } else {
+    item->cas = ++last_cas_;
+  }
+  auto room = item->InlineValue();
+  std::memcpy(room.data(), digits, length);
+  std::memset(room.data() + length, ' ', room.size() - length);
+  return {Outcome::kDone, item, sum};
 }
 
 Store::Outcome Store::Delete(std::string_view key, uint64_t cas, Time now) {
-  std::unique_ptr<Item> removed;  // given back after the lock
+  Item::Pointer removed;  // given back after the lock
   std::lock_guard guard(lock_);
   Item* item = Find(key, now);
-  if (item == nullptr) return Outcome::kNotFound;
-  if (cas != 0 && item->cas != cas) return Outcome::kExists;
-  removed = Remove(*item);
+  if (item == nullptr || (cas != 0 && item->cas != cas)) {
+    ++counters_.delete_misses;
+    return item == nullptr ? Outcome::kNotFound : Outcome::kExists;
+  }
+  ++counters_.delete_hits;
+  removed = Unlink(*item);
   return Outcome::kDone;
+}
+
+Store::Outcome Store::MarkStale(std::string_view key, uint64_t cas,
+                                std::optional<Time> deadline, Time now) {
+  std::lock_guard guard(lock_);
+  Item* item = Find(key, now);
+  if (item == nullptr || (cas != 0 && item->cas != cas)) {
+    ++counters_.delete_misses;
+    return item == nullptr ? Outcome::kNotFound : Outcome::kExists;
+  }
+  if (deadline) item->deadline = *deadline;
+  item->stale = true;
+  item->token_sent = false;
+  item->cas = ++last_cas_;
+  return Outcome::kDone;
+}
+
+void Store::Flush(Time when, Time now) {
+  std::lock_guard guard(lock_);
+  ++counters_.cmd_flush;
+  flush_at_ = when;
+  FlushIfDue(now);
+}
+
+void Store::Sweep(size_t buckets, Time now) {
+  std::lock_guard guard(lock_);
+  FlushIfDue(now);
+  for (; buckets > 0; --buckets) {
+    if (swept_ >= buckets_.size()) swept_ = 0;
+    for (auto i = table_.begin(swept_); i != table_.end(swept_);) {
+      Item& item = *i++;
+      if (item.deadline > now && !IsFlushed(item)) continue;
+      ++counters_.crawler_reclaimed;
+      if (!item.fetched) ++counters_.expired_unfetched;
+      Unlink(item);
+    }
+    ++swept_;
+  }
+}
+
+void Store::CountTooLarge() {
+  std::lock_guard guard(lock_);
+  ++counters_.store_too_large;
+}
+
+void Store::CountNoMemory() {
+  std::lock_guard guard(lock_);
+  ++counters_.store_no_memory;
+}
+
+Store::Report Store::Read(Time now) const {
+  std::lock_guard guard(lock_);
+  Report report;
+  report.counters = counters_;
+  for (size_t i = 0; i < kSegments; ++i) report.items[i] = queues_[i].size();
+  report.bytes = MemoryUsed();
+  report.hash_bytes = buckets_.size() * sizeof(Table::bucket_type);
+  report.hash_power = static_cast<unsigned>(std::countr_zero(buckets_.size()));
+  report.memory_limit = memory_limit_;
+  const Queue& cold = queues_[size_t(Segment::kCold)];
+  if (!cold.empty()) report.oldest_age = Seconds(now) - cold.back().accessed;
+  return report;
+}
+
+void Store::ResetCounters() {
+  std::lock_guard guard(lock_);
+  counters_ = {};
 }
 
 }  // namespace ebbrt::memcached

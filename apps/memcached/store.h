@@ -1,61 +1,117 @@
 // Store: the table of items, as an Ebb.
 //
-// Keys and values stay in the bytes in which they came (storable.h). Protocols
-// call it by key and see an item only inside a visitor, so how it is spread
-// over cores is the Store's own business: for now one table for the node behind
-// a lock that is held for one operation.
+// Protocols call it by key and see an item only inside a visitor, so how it is
+// spread over cores is the Store's own business: for now one table for the node
+// behind a lock that is held for one operation.
+//
+// Memory. Items and the table together hold at most the limit given. What is
+// over it is evicted, from the cold end of a segmented LRU like memcached's:
+// new items are hot; from the end of "hot" and "warm" those that were read
+// again go to warm, the others to cold, so that one pass over many keys doesn't
+// push out what is in use. A read sets a bit and moves nothing.
 //
 // Time is an argument, read once per batch of requests and moved at will by
-// tests. Expired items are removed when somebody asks for them.
+// tests. Expired items are removed when somebody asks for them, when their turn
+// comes to be evicted, and by Sweep.
 #pragma once
 
+#include <array>
+#include <boost/intrusive/list.hpp>
 #include <boost/intrusive/unordered_set.hpp>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <vector>
 
-#include "common/iobuf.h"
+#include "apps/memcached/item.h"
 #include "common/shared_ebb.h"
 #include "common/spin_lock.h"
-#include "platform/clock.h"
 
 namespace ebbrt::memcached {
 
-/// One key and what is stored under it.
-class Item : public boost::intrusive::unordered_set_base_hook<
-                 boost::intrusive::store_hash<true>,
-                 boost::intrusive::link_mode<boost::intrusive::normal_link>> {
- public:
-  std::string_view Key() const { return bytes->View().substr(0, key_length); }
-
-  std::unique_ptr<IOBuf> bytes;  ///< the key, in the first element; the value
-  Clock::time_point deadline;    ///< when it ends
-  uint64_t cas = 0;
-  uint32_t flags = 0;
-  uint32_t value_length = 0;
-  uint16_t key_length = 0;
+/// What a store has done, named as `stats` names it.
+struct StoreCounters {
+  uint64_t cmd_set = 0;
+  uint64_t cmd_flush = 0;
+  uint64_t get_hits = 0;
+  uint64_t get_misses = 0;
+  uint64_t get_expired = 0;
+  uint64_t get_flushed = 0;
+  uint64_t touch_hits = 0;
+  uint64_t touch_misses = 0;
+  uint64_t delete_hits = 0;
+  uint64_t delete_misses = 0;
+  uint64_t incr_hits = 0;
+  uint64_t incr_misses = 0;
+  uint64_t decr_hits = 0;
+  uint64_t decr_misses = 0;
+  uint64_t cas_hits = 0;
+  uint64_t cas_misses = 0;
+  uint64_t cas_badval = 0;
+  uint64_t total_items = 0;
+  uint64_t evictions = 0;
+  uint64_t evicted_unfetched = 0;
+  uint64_t evicted_active = 0;
+  uint64_t reclaimed = 0;  ///< expired ones that gave their room to another
+  uint64_t expired_unfetched = 0;
+  uint64_t crawler_reclaimed = 0;  ///< by Sweep
+  uint64_t moves_to_cold = 0;
+  uint64_t moves_to_warm = 0;
+  uint64_t moves_within_lru = 0;
+  uint64_t store_too_large = 0;
+  uint64_t store_no_memory = 0;
 };
+
+/// memcached's `-I 1m`.
+inline constexpr size_t kDefaultValueLimit = 1 << 20;
 
 class Store : public SharedEbb<Store> {
  public:
-  using Time = Clock::time_point;
+  using Time = Item::Time;
 
-  enum class Mode { kSet, kAdd, kReplace };
-  enum class Outcome { kDone, kNotFound, kExists, kOutOfMemory };
+  enum class Mode { kSet, kAdd, kReplace, kAppend, kPrepend, kCas };
+  enum class Outcome {
+    kDone,
+    kNotFound,
+    kExists,     ///< the item has another CAS
+    kNotStored,  ///< the mode asks for an item where there is none, or for none
+    kOutOfMemory,
+    kNotNumeric,
+  };
 
   struct Put {
+    Item::Pointer item;  ///< key, value, flags, deadline
     Mode mode = Mode::kSet;
-    std::unique_ptr<IOBuf> bytes;  ///< key and value; the key in one element
-    uint16_t key_length = 0;
-    uint32_t flags = 0;
-    Time deadline = Time::max();
-    uint64_t cas = 0;  ///< 0, or what the stored item's must be
+    /// kCas: the stored item's must be it. kAppend, kPrepend: so, unless 0.
+    uint64_t cas = 0;
+    /// kCas of an older item stores all the same, and marks the item stale.
+    bool may_be_stale = false;
   };
-  struct Stored {
+  struct Result {
     Outcome outcome;
-    uint64_t cas;  ///< the new item's, 0 unless kDone
+    uint64_t cas = 0;  ///< the new item's; 0 unless kDone
+  };
+
+  /// What an access counts as, and whether it keeps the item from eviction.
+  enum class Access { kGet, kGetUnseen, kTouch, kPeek };
+
+  struct Delta {
+    enum class Direction { kUp, kDown } direction = Direction::kUp;
+    uint64_t amount = 1;
+    uint64_t cas = 0;  ///< 0, or what the item's must be
+  };
+
+  /// State of the whole table at one moment.
+  struct Report {
+    StoreCounters counters;
+    std::array<uint64_t, kSegments> items{};
+    uint64_t bytes = 0;  ///< of items
+    uint64_t hash_bytes = 0;
+    unsigned hash_power = 0;
+    uint64_t memory_limit = 0;
+    uint32_t oldest_age = 0;  ///< of the coldest item, seconds without access
   };
 
   Store();
@@ -63,33 +119,72 @@ class Store : public SharedEbb<Store> {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// A protocol's expiry time as a moment: 0 never, up to 30 days from `now` on
-  /// in seconds, above in seconds of Unix time.
-  static Time Deadline(uint32_t expiration, Time now);
+  /// Items and table may hold this many bytes.
+  void SetMemoryLimit(size_t bytes) { memory_limit_ = bytes; }
+  /// What would have to evict is kOutOfMemory (`-M`).
+  void RefuseWhenFull() { evicts_ = false; }
+  /// Values may be this long, also those that grow (`-I`).
+  void SetValueLimit(size_t bytes) { value_limit_ = bytes; }
+  size_t ValueLimit() const { return value_limit_; }
 
-  /// Calls visit(const Item&) for the key's item; false if there is none. The
-  /// visitor must not block nor call the store.
+  /// A protocol's expiry time as a moment: 0 never, negative at once, up to 30
+  /// days from `now` on in seconds, above in seconds of Unix time.
+  static Time Deadline(int64_t expiration, Time now);
+
+  /// Calls visit(Item&) for the key's item; false if there is none. What it
+  /// sees is from before this access. It may change deadline, flags and marks;
+  /// it must not block nor call the store.
   template <typename F>
-  bool Get(std::string_view key, Time now, F visit) {
+  bool Visit(std::string_view key, Time now, Access access, F visit) {
     std::lock_guard guard(lock_);
     Item* item = Find(key, now);
+    Count(access, item != nullptr);
     if (item == nullptr) return false;
-    visit(const_cast<const Item&>(*item));
+    visit(*item);
+    if (access == Access::kGet || access == Access::kTouch) Mark(*item, now);
     return true;
   }
 
-  /// Stores, or says why not. No memory is an outcome, not an exception; it
-  /// also ends what a Set was to replace, so that nobody goes on reading it.
-  Stored Insert(Put put, Time now);
+  /// Stores, or says why not. A kSet that finds no room also ends what it was
+  /// to replace, so that nobody goes on reading it.
+  Result Insert(Put put, Time now);
 
-  /// Removes; `cas` as in Put.
+  /// Adds to, or takes from, a decimal number, which wraps at 2^64 or stops at
+  /// 0; then calls visit(Item&, uint64_t number) as Visit does. A number that
+  /// gets shorter is padded with spaces, as memcached does.
+  template <typename F>
+  Outcome Add(std::string_view key, const Delta& delta, Time now, F visit) {
+    std::lock_guard guard(lock_);
+    auto sum = AddLocked(key, delta, now);
+    if (sum.outcome == Outcome::kDone) visit(*sum.item, sum.number);
+    return sum.outcome;
+  }
+
+  /// Removes; `cas` is 0 or what the item's must be.
   Outcome Delete(std::string_view key, uint64_t cas, Time now);
+  /// Instead of removing: marks it stale, gives it another CAS and, if given, a
+  /// deadline.
+  Outcome MarkStale(std::string_view key, uint64_t cas,
+                    std::optional<Time> deadline, Time now);
 
-  /// Items may hold this many bytes in all; more is kOutOfMemory.
-  void SetMemoryLimit(size_t bytes) { memory_limit_ = bytes; }
+  /// From `when` on, what was stored before then is gone.
+  void Flush(Time when, Time now);
+
+  /// Evicts until at least `bytes` are free for others; false if nothing is
+  /// left to evict. For who finds the machine's memory exhausted.
+  bool Evict(size_t bytes, Time now);
+
+  /// Looks at `buckets` more of the table and removes what has expired there.
+  void Sweep(size_t buckets, Time now);
+  size_t Buckets() const { return buckets_.size(); }
+
+  void CountTooLarge();
+  void CountNoMemory();
 
   size_t ItemCount() const { return table_.size(); }
-  size_t MemoryUsed() const { return memory_used_; }
+  size_t MemoryUsed() const { return bytes_[0] + bytes_[1] + bytes_[2]; }
+  Report Read(Time now) const;
+  void ResetCounters();
 
  private:
   struct KeyOfItem {
@@ -100,17 +195,46 @@ class Store : public SharedEbb<Store> {
       Item, boost::intrusive::key_of_value<KeyOfItem>,
       boost::intrusive::hash<std::hash<std::string_view>>,
       boost::intrusive::power_2_buckets<true>>;
+  using Queue = boost::intrusive::list<Item>;
+  struct Sum {
+    Outcome outcome;
+    Item* item = nullptr;
+    uint64_t number = 0;
+  };
 
+  void FlushIfDue(Time now);
   Item* Find(std::string_view key, Time now);
-  std::unique_ptr<Item> Remove(Item& item);
+  bool IsFlushed(const Item& item) const { return item.cas <= flushed_cas_; }
+  void Count(Access access, bool hit);
+  void Mark(Item& item, Time now);
+  Outcome Judge(const Put& put, Item* old, bool& stale);
+  Item::Pointer Extend(const Put& put, const Item& old) const;
+  Sum AddLocked(std::string_view key, const Delta& delta, Time now);
+  Item& Link(Item::Pointer item, Segment segment, Time now);
+  Item::Pointer Unlink(Item& item);
+  void Move(Item& item, Segment to);
+  size_t Used() const;
+  void Settle();
+  bool EvictOne(Time now);
+  bool MakeRoom(size_t bytes, Time now);
   void GrowIfFull();
+
+  Queue& QueueOf(Segment segment) { return queues_[size_t(segment)]; }
+  size_t& BytesOf(Segment segment) { return bytes_[size_t(segment)]; }
 
   mutable SpinLock lock_;
   std::vector<Table::bucket_type> buckets_;
   Table table_;
-  uint64_t last_cas_ = 0;
-  size_t memory_used_ = 0;
+  std::array<Queue, kSegments> queues_;  // the most recent ones in front
+  std::array<size_t, kSegments> bytes_{};
   size_t memory_limit_ = SIZE_MAX;
+  size_t value_limit_ = kDefaultValueLimit;
+  bool evicts_ = true;
+  uint64_t last_cas_ = 0;
+  uint64_t flushed_cas_ = 0;  // items up to it are gone
+  Time flush_at_ = Time::max();
+  size_t swept_ = 0;
+  StoreCounters counters_;
 };
 
 }  // namespace ebbrt::memcached

@@ -1,20 +1,20 @@
 """A client of memcached's binary protocol, for the tests."""
 
-import ctypes
 import dataclasses
-import os
 import socket
 import struct
 
+from harness import Namespace, inside
+
 GET, SET, ADD, REPLACE, DELETE = 0x00, 0x01, 0x02, 0x03, 0x04
+INCREMENT, FLUSH, APPEND, STAT, TOUCH, GAT = 0x05, 0x08, 0x0E, 0x10, 0x1C, 0x1D
 QUIT, GETQ, NOOP, VERSION, GETK, GETKQ = 0x07, 0x09, 0x0A, 0x0B, 0x0C, 0x0D
 SETQ, ADDQ, REPLACEQ, DELETEQ, QUITQ = 0x11, 0x12, 0x13, 0x14, 0x17
 
 OK, NOT_FOUND, EXISTS, TOO_LARGE, INVALID = 0, 1, 2, 3, 4
-UNKNOWN_COMMAND, OUT_OF_MEMORY = 0x81, 0x82
+NOT_STORED, NOT_NUMERIC, UNKNOWN_COMMAND, OUT_OF_MEMORY = 5, 6, 0x81, 0x82
 
 HEADER = struct.Struct("!BBHBBHIIQ")
-CLONE_NEWNET = 0x40000000
 
 
 def request(opcode, key=b"", value=b"", extras=b"", opaque=0, cas=0) -> bytes:
@@ -43,26 +43,11 @@ class Answer:
         return struct.unpack("!I", self.extras)[0]
 
 
-def connect_in(namespace: str, address: tuple, timeout: float) -> socket.socket:
+def connect_in(namespace: Namespace, address: tuple, timeout: float) -> socket.socket:
     """A connection made in a network namespace: a socket stays in the one in
     which its thread was when it was made."""
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def enter(descriptor: int) -> None:
-        if libc.setns(descriptor, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-    try:
-        enter(there)
-        try:
-            connection = socket.socket()
-        finally:
-            enter(home)
-    finally:
-        os.close(home)
-        os.close(there)
+    with inside(namespace):
+        connection = socket.socket()
     connection.settimeout(timeout)
     try:
         connection.connect(address)
@@ -76,7 +61,7 @@ def connect_in(namespace: str, address: tuple, timeout: float) -> socket.socket:
 class Client:
     """One connection."""
 
-    def __init__(self, namespace: str, address: tuple, timeout: float = 30) -> None:
+    def __init__(self, namespace: Namespace, address: tuple, timeout: float = 30) -> None:
         self.socket = connect_in(namespace, address, timeout)
         self.received = b""
 

@@ -2,7 +2,6 @@
 network namespace of the test's own."""
 
 import contextlib
-import ctypes
 import errno
 import os
 import pathlib
@@ -12,7 +11,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import NATIVE, Namespace, eventually, require
+from harness import NATIVE, Namespace, eventually, inside, require
 
 HOST = "10.77.0.1"
 NODE = "10.77.0.2"
@@ -29,26 +28,6 @@ MACHINES = {
     "q35": ["-M", "q35", "-device", "virtio-net-pci,netdev=n"],
     "pc": ["-M", "pc", "-device", "virtio-net-pci,netdev=n"],
 }
-
-CLONE_NEWNET = 0x40000000
-LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-@contextlib.contextmanager
-def inside(namespace: Namespace):
-    """This thread's sockets are made in the namespace meanwhile."""
-    def enter(path: str) -> None:
-        with open(path) as file:
-            if LIBC.setns(file.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), f"setns {path}")
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        enter(f"/run/netns/{namespace.name}")
-        yield
-    finally:
-        if LIBC.setns(home, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns back")
-        os.close(home)
 
 
 def receive(connection: socket.socket, size: int) -> bytes:

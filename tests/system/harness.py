@@ -4,6 +4,8 @@ Tests run as root in network namespaces of their own, so that no packet of their
 reaches another machine; without root they skip and say so.
 """
 
+import contextlib
+import ctypes
 import os
 import pathlib
 import re
@@ -17,6 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("EBBRT_BUILD", ROOT / "build"))
 HOSTED = pathlib.Path(os.environ.get("EBBRT_HOSTED", BUILD / "hosted"))
 NATIVE = BUILD / "native"
+
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def require(path: pathlib.Path) -> pathlib.Path:
@@ -155,3 +160,20 @@ class Namespace:
         """Fails the test unless, a moment later, nothing is left."""
         eventually(lambda: not self.leftovers())
         test.assertEqual(self.leftovers(), "")
+
+
+@contextlib.contextmanager
+def inside(namespace: Namespace):
+    """This thread's sockets are made in the namespace meanwhile."""
+    def enter(path: str) -> None:
+        with open(path) as file:
+            if LIBC.setns(file.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {path}")
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        enter(f"/run/netns/{namespace.name}")
+        yield
+    finally:
+        if LIBC.setns(home, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns back")
+        os.close(home)

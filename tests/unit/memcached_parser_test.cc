@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/memcached/request_parser.h"
+#include "apps/memcached/store.h"
 #include "tests/unit/memcached_client.h"
 
 namespace ebbrt::memcached {
@@ -14,8 +15,23 @@ namespace {
 
 using Result = RequestParser::Result;
 
+struct Reader {
+  void Feed(std::unique_ptr<IOBuf> data) { input.Feed(std::move(data)); }
+  Result Next() { return parser.Next(kDefaultValueLimit); }
+  const RequestParser::Request& Current() const { return parser.Current(); }
+
+  Input input;
+  RequestParser parser{input};
+};
+
+std::string KeyAndValue(const Item& item) {
+  std::string value(item.ValueLength(), '\0');
+  item.CopyValue(value);
+  return std::string(item.Key()) + value;
+}
+
 /// What a parser said, as text to compare.
-std::vector<std::string> ReadAll(RequestParser& parser) {
+std::vector<std::string> ReadAll(Reader& parser) {
   std::vector<std::string> seen;
   for (;;) {
     Result result = parser.Next();
@@ -31,7 +47,7 @@ std::vector<std::string> ReadAll(RequestParser& parser) {
     line += std::string(request.key) + " " +
             std::to_string(request.extras.size()) + " ";
     if (result == Result::kRequest && !request.extras.empty()) {
-      line += parser.TakeKeyAndValue()->ToString();
+      line += KeyAndValue(*parser.parser.TakeItem());
     }
     seen.push_back(line);
   }
@@ -47,7 +63,7 @@ std::string SomeRequests() {
 }
 
 std::vector<std::string> ReadWhole(const std::string& stream) {
-  RequestParser parser;
+  Reader parser;
   parser.Feed(IOBuf::Copy(stream));
   return ReadAll(parser);
 }
@@ -65,7 +81,7 @@ TEST(MemcachedParser, EveryCutIntoTwoGivesTheSame) {
   std::string stream = SomeRequests();
   auto expected = ReadWhole(stream);
   for (size_t cut = 1; cut < stream.size(); ++cut) {
-    RequestParser parser;
+    Reader parser;
     parser.Feed(IOBuf::Copy(stream.substr(0, cut)));
     auto seen = ReadAll(parser);
     parser.Feed(IOBuf::Copy(stream.substr(cut)));
@@ -78,7 +94,7 @@ TEST(MemcachedParser, EveryPieceSizeAsAChainAndInTurns) {
   std::string stream = SomeRequests();
   auto expected = ReadWhole(stream);
   for (size_t size = 1; size < 64; ++size) {
-    RequestParser in_turns, chained;
+    Reader in_turns, chained;
     std::unique_ptr<IOBuf> chain;
     std::vector<std::string> seen;
     for (size_t at = 0; at < stream.size(); at += size) {
@@ -98,15 +114,15 @@ TEST(MemcachedParser, EveryPieceSizeAsAChainAndInTurns) {
 TEST(MemcachedParser, APeerThatSendsByteByByteDoesNotFillMemory) {
   std::string value(20000, 'v');
   std::string stream = EncodeStore(Opcode::kSet, "key", value);
-  RequestParser parser;
+  Reader parser;
   for (size_t i = 0; i < stream.size(); ++i) {
     ASSERT_EQ(parser.Next(), Result::kNeedMore);
     parser.Feed(IOBuf::Copy(stream.substr(i, 1), 0, 4095));
   }
   ASSERT_EQ(parser.Next(), Result::kRequest);
-  auto taken = parser.TakeKeyAndValue();
-  EXPECT_LE(taken->CountChain(), 6u);
-  EXPECT_EQ(taken->ToString(), "key" + value);
+  auto taken = parser.parser.TakeItem();
+  EXPECT_LE(taken->Bytes().CountChain(), 6u);
+  EXPECT_EQ(KeyAndValue(*taken), "key" + value);
 }
 
 TEST(MemcachedParser, ALargeValueStaysInItsBuffers) {
@@ -114,30 +130,31 @@ TEST(MemcachedParser, ALargeValueStaysInItsBuffers) {
       EncodeStore(Opcode::kSet, "key", std::string(4000, 'v')) +
       Encode({.opcode = Opcode::kNoop});
   auto received = IOBuf::Copy(stream);
-  const std::byte* key = received->Data() + 32;
-  RequestParser parser;
+  const std::byte* value = received->Data() + 32 + 3;
+  Reader parser;
   parser.Feed(std::move(received));
   ASSERT_EQ(parser.Next(), Result::kRequest);
-  auto taken = parser.TakeKeyAndValue();
-  EXPECT_EQ(taken->Data(), key);
-  EXPECT_EQ(taken->Length(), 4003u);
+  auto taken = parser.parser.TakeItem();
+  EXPECT_EQ(taken->Bytes().Data(), value);
+  EXPECT_EQ(taken->Bytes().Length(), 4000u);
   EXPECT_EQ(parser.Next(), Result::kRequest);
   EXPECT_EQ(parser.Current().header.opcode, Opcode::kNoop);
 }
 
 TEST(MemcachedParser, ASmallValueIsMovedOutOfALargeBuffer) {
-  RequestParser parser;
-  parser.Feed(IOBuf::Copy(EncodeStore(Opcode::kSet, "key", "v"), 0, 4000));
+  Reader parser;
+  std::string value(600, 'v');
+  parser.Feed(IOBuf::Copy(EncodeStore(Opcode::kSet, "key", value), 0, 4000));
   ASSERT_EQ(parser.Next(), Result::kRequest);
-  auto taken = parser.TakeKeyAndValue();
-  EXPECT_EQ(taken->Capacity(), 4u);
-  EXPECT_EQ(taken->ToString(), "keyv");
+  auto taken = parser.parser.TakeItem();
+  EXPECT_EQ(taken->Bytes().Capacity(), 600u);
+  EXPECT_EQ(KeyAndValue(*taken), "key" + value);
 }
 
 TEST(MemcachedParser, TooLargeIsToldAtOnceAndSwallowed) {
-  std::string head =
-      EncodeStore(Opcode::kSet, "key", std::string(kMaxValueLength + 1, 'v'));
-  RequestParser parser;
+  std::string head = EncodeStore(Opcode::kSet, "key",
+                                 std::string(kDefaultValueLimit + 1, 'v'));
+  Reader parser;
   parser.Feed(IOBuf::Copy(head.substr(0, 100)));
   ASSERT_EQ(parser.Next(), Result::kTooLarge);
   EXPECT_EQ(parser.Current().key, "key");
@@ -145,7 +162,7 @@ TEST(MemcachedParser, TooLargeIsToldAtOnceAndSwallowed) {
   size_t at = 100;
   for (; at + 5000 < head.size(); at += 5000) {
     parser.Feed(IOBuf::Copy(head.substr(at, 5000)));
-    EXPECT_EQ(parser.Pending(), 0u);
+    EXPECT_EQ(parser.input.Size(), 0u);
     ASSERT_EQ(parser.Next(), Result::kNeedMore);
   }
   parser.Feed(IOBuf::Copy(head.substr(at) + Encode({.opcode = Opcode::kNoop})));
@@ -155,19 +172,20 @@ TEST(MemcachedParser, TooLargeIsToldAtOnceAndSwallowed) {
 }
 
 TEST(MemcachedParser, TheLargestValueIsNotTooLarge) {
-  RequestParser parser;
+  Reader parser;
   std::string stream =
-      EncodeStore(Opcode::kSet, "key", std::string(kMaxValueLength, 'v'));
+      EncodeStore(Opcode::kSet, "key", std::string(kDefaultValueLimit, 'v'));
   for (size_t at = 0; at < stream.size(); at += 1448) {
     parser.Feed(IOBuf::Copy(stream.substr(at, 1448)));
   }
   ASSERT_EQ(parser.Next(), Result::kRequest);
-  EXPECT_EQ(parser.TakeKeyAndValue()->ChainLength(), 3 + kMaxValueLength);
-  EXPECT_EQ(parser.Pending(), 0u);
+  EXPECT_EQ(parser.parser.TakeItem()->Bytes().ChainLength(),
+            kDefaultValueLimit);
+  EXPECT_EQ(parser.input.Size(), 0u);
 }
 
 TEST(MemcachedParser, StrangersAreTold) {
-  RequestParser text, lengths, key;
+  Reader text, lengths, key;
   text.Feed(IOBuf::Copy("get key\r\n"));
   EXPECT_EQ(text.Next(), Result::kBadMagic);
 

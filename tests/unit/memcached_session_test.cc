@@ -27,7 +27,8 @@ struct Talk {
   }
 
   Store store;
-  BinarySession session{store};
+  Service service{store, {}, {}};
+  BinarySession session{service};
   Store::Time now = kNow;
   Progress progress{};
 };
@@ -162,7 +163,7 @@ TEST(MemcachedSession, ATooLargeSetEndsTheOldValue) {
   Talk talk;
   talk.Say(EncodeStore(Opcode::kSet, "a", "old"));
   auto answers = talk.Say(
-      EncodeStore(Opcode::kSet, "a", std::string(kMaxValueLength + 1, 'x')) +
+      EncodeStore(Opcode::kSet, "a", std::string(kDefaultValueLimit + 1, 'x')) +
       Encode({.opcode = Opcode::kGet, .key = "a"}));
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].status, Status::kTooLarge);
@@ -172,7 +173,7 @@ TEST(MemcachedSession, ATooLargeSetEndsTheOldValue) {
 
 TEST(MemcachedSession, NoMemoryIsAnAnswer) {
   Talk talk;
-  talk.store.SetMemoryLimit(2000);
+  talk.store.SetMemoryLimit(1024 * sizeof(void*) + 2000);
   auto answers =
       talk.Say(EncodeStore(Opcode::kSetQ, "a", std::string(5000, 'x')) +
                EncodeStore(Opcode::kSet, "b", "small"));
@@ -180,6 +181,129 @@ TEST(MemcachedSession, NoMemoryIsAnAnswer) {
   EXPECT_EQ(answers[0].status, Status::kOutOfMemory);
   EXPECT_EQ(answers[0].value, "Out of memory allocating item");
   EXPECT_EQ(answers[1].status, Status::kSuccess);
+}
+
+std::string Touch(Opcode opcode, const std::string& key, uint32_t expiration) {
+  return Encode({.opcode = opcode,
+                 .key = key,
+                 .extras = Bytes(ExpirationExtras{.expiration = expiration})});
+}
+
+TEST(MemcachedSession, TouchAndGat) {
+  Talk talk;
+  talk.Say(EncodeStore(Opcode::kSet, "a", "value", 5, 10));
+  auto answers = talk.Say(
+      Touch(Opcode::kTouch, "a", 100) + Touch(Opcode::kTouch, "none", 100) +
+      Touch(Opcode::kGat, "a", 200) + Touch(Opcode::kGatK, "a", 200) +
+      Touch(Opcode::kGatQ, "none", 200) + Touch(Opcode::kGatKQ, "none", 200) +
+      Touch(Opcode::kGatK, "none", 200));
+  ASSERT_EQ(answers.size(), 5u);
+  EXPECT_EQ(answers[0].extras, Flags(5));
+  EXPECT_EQ(answers[0].value, "");
+  EXPECT_EQ(answers[1].status, Status::kNotFound);
+  EXPECT_EQ(answers[2].value, "value");
+  EXPECT_EQ(answers[3].key, "a");
+  EXPECT_EQ(answers[4].key, "none");
+  talk.now += std::chrono::seconds(199);
+  EXPECT_EQ(talk.Say(Encode({.opcode = Opcode::kGet, .key = "a"}))[0].value,
+            "value");
+  talk.now += std::chrono::seconds(1);
+  EXPECT_EQ(talk.Say(Encode({.opcode = Opcode::kGet, .key = "a"}))[0].status,
+            Status::kNotFound);
+}
+
+TEST(MemcachedSession, AppendAndPrepend) {
+  Talk talk;
+  auto extend = [](Opcode opcode, const std::string& value, uint64_t cas = 0) {
+    return Encode({.opcode = opcode, .key = "a", .value = value, .cas = cas});
+  };
+  auto none =
+      talk.Say(extend(Opcode::kAppend, "x") + extend(Opcode::kPrependQ, "x"));
+  ASSERT_EQ(none.size(), 2u);
+  EXPECT_EQ(none[0].status, Status::kNotStored);
+  EXPECT_EQ(none[1].value, "Not stored.");
+  auto answers =
+      talk.Say(EncodeStore(Opcode::kSet, "a", "b", 9) +
+               extend(Opcode::kAppend, "c") + extend(Opcode::kPrependQ, "a") +
+               Encode({.opcode = Opcode::kGet, .key = "a"}));
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_NE(answers[1].cas, 0u);
+  EXPECT_EQ(answers[2].value, "abc");
+  EXPECT_EQ(answers[2].extras, Flags(9));
+  EXPECT_EQ(talk.Say(extend(Opcode::kAppend, "x", 1))[0].status,
+            Status::kExists);
+}
+
+std::string EncodeDelta(Opcode opcode, uint64_t amount, uint64_t initial = 0,
+                        uint32_t expiration = kNoInitial) {
+  return Encode(
+      {.opcode = opcode,
+       .key = "n",
+       .extras = Bytes(DeltaExtras{
+           .amount = amount, .initial = initial, .expiration = expiration})});
+}
+
+std::string Number(uint64_t number) { return Bytes(BigEndian(number)); }
+
+TEST(MemcachedSession, IncrementAndDecrement) {
+  Talk talk;
+  auto answers = talk.Say(EncodeDelta(Opcode::kIncrement, 1) +
+                          EncodeDelta(Opcode::kIncrement, 1, 10, 0) +
+                          EncodeDelta(Opcode::kIncrement, 5) +
+                          EncodeDelta(Opcode::kDecrement, 7) +
+                          EncodeDelta(Opcode::kDecrementQ, 100) +
+                          Encode({.opcode = Opcode::kGet, .key = "n"}));
+  ASSERT_EQ(answers.size(), 5u);
+  EXPECT_EQ(answers[0].status, Status::kNotFound);
+  EXPECT_EQ(answers[1].value, Number(10));
+  EXPECT_NE(answers[1].cas, 0u);
+  EXPECT_EQ(answers[2].value, Number(15));
+  EXPECT_NE(answers[2].cas, answers[1].cas);
+  EXPECT_EQ(answers[3].value, Number(8));
+  EXPECT_EQ(answers[4].value, "0 ");
+  auto wrong = talk.Say(EncodeStore(Opcode::kSetQ, "n", "text") +
+                        EncodeDelta(Opcode::kIncrementQ, 1));
+  ASSERT_EQ(wrong.size(), 1u);
+  EXPECT_EQ(wrong[0].status, Status::kNotNumeric);
+  EXPECT_EQ(wrong[0].value, "Non-numeric server-side value for incr or decr");
+}
+
+TEST(MemcachedSession, FlushWithAndWithoutDelay) {
+  Talk talk;
+  auto answers =
+      talk.Say(EncodeStore(Opcode::kSetQ, "a", "1") +
+               Encode({.opcode = Opcode::kFlushQ}) +
+               Encode({.opcode = Opcode::kGet, .key = "a"}) +
+               EncodeStore(Opcode::kSetQ, "a", "2") +
+               Encode({.opcode = Opcode::kFlush,
+                       .extras = Bytes(ExpirationExtras{.expiration = 5})}) +
+               Encode({.opcode = Opcode::kGet, .key = "a"}));
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[0].status, Status::kNotFound);
+  EXPECT_EQ(answers[1].opcode, Opcode::kFlush);
+  EXPECT_EQ(answers[2].value, "2");
+  talk.now += std::chrono::seconds(5);
+  EXPECT_EQ(talk.Say(Encode({.opcode = Opcode::kGet, .key = "a"}))[0].status,
+            Status::kNotFound);
+}
+
+TEST(MemcachedSession, StatisticsEndWithAnEmptyOne) {
+  Talk talk;
+  auto answers = talk.Say(EncodeStore(Opcode::kSetQ, "a", "1") +
+                          Encode({.opcode = Opcode::kStat, .opaque = 4}));
+  ASSERT_GT(answers.size(), 20u);
+  EXPECT_EQ(answers.back().key + answers.back().value, "");
+  bool found = false;
+  for (const auto& answer : answers) {
+    EXPECT_EQ(answer.opaque, 4u);
+    if (answer.key != "curr_items") continue;
+    found = true;
+    EXPECT_EQ(answer.value, "1");
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(
+      talk.Say(Encode({.opcode = Opcode::kStat, .key = "nonsense"}))[0].status,
+      Status::kNotFound);
 }
 
 TEST(MemcachedSession, ValuesOfAllSizesComeBack) {

@@ -18,21 +18,28 @@ using Outcome = Store::Outcome;
 
 constexpr Store::Time kNow{1000h};
 
+Item::Pointer MakeItem(const std::string& key, const std::string& value) {
+  auto item = Item::Make(key, value.size());
+  if (item->IsInline()) {
+    value.copy(item->InlineValue().data(), value.size());
+  } else {
+    item->SetBytes(IOBuf::Copy(value));
+  }
+  return item;
+}
+
 Store::Put MakePut(const std::string& key, const std::string& value,
                    Mode mode = Mode::kSet, uint64_t cas = 0) {
-  Store::Put put;
-  put.mode = mode;
-  put.bytes = IOBuf::Copy(key + value);
-  put.key_length = static_cast<uint16_t>(key.size());
-  put.cas = cas;
-  return put;
+  return {.item = MakeItem(key, value), .mode = mode, .cas = cas};
 }
 
 std::optional<std::string> Read(Store& store, const std::string& key,
-                                Store::Time now = kNow) {
+                                Store::Time now = kNow,
+                                Store::Access access = Store::Access::kGet) {
   std::optional<std::string> value;
-  store.Get(key, now, [&](const Item& item) {
-    value = item.bytes->ToString().substr(item.key_length);
+  store.Visit(key, now, access, [&](Item& item) {
+    value = std::string(item.ValueLength(), '\0');
+    item.CopyValue(*value);
   });
   return value;
 }
@@ -53,11 +60,11 @@ TEST(MemcachedStore, SetReplaceDelete) {
 TEST(MemcachedStore, AddAndReplace) {
   Store store;
   EXPECT_EQ(store.Insert(MakePut("a", "1", Mode::kReplace), kNow).outcome,
-            Outcome::kNotFound);
+            Outcome::kNotStored);
   EXPECT_EQ(store.Insert(MakePut("a", "1", Mode::kAdd), kNow).outcome,
             Outcome::kDone);
   EXPECT_EQ(store.Insert(MakePut("a", "2", Mode::kAdd), kNow).outcome,
-            Outcome::kExists);
+            Outcome::kNotStored);
   EXPECT_EQ(Read(store, "a"), "1");
   EXPECT_EQ(store.Insert(MakePut("a", "3", Mode::kReplace), kNow).outcome,
             Outcome::kDone);
@@ -66,15 +73,15 @@ TEST(MemcachedStore, AddAndReplace) {
 
 TEST(MemcachedStore, CasIsUniqueAndGuards) {
   Store store;
-  EXPECT_EQ(store.Insert(MakePut("a", "1", Mode::kSet, 7), kNow).outcome,
+  EXPECT_EQ(store.Insert(MakePut("a", "1", Mode::kCas, 7), kNow).outcome,
             Outcome::kNotFound);
   auto first = store.Insert(MakePut("a", "1"), kNow);
   auto second = store.Insert(MakePut("a", "2"), kNow);
   EXPECT_NE(first.cas, second.cas);
-  auto late = store.Insert(MakePut("a", "3", Mode::kSet, first.cas), kNow);
+  auto late = store.Insert(MakePut("a", "3", Mode::kCas, first.cas), kNow);
   EXPECT_EQ(late.outcome, Outcome::kExists);
   EXPECT_EQ(store.Delete("a", first.cas, kNow), Outcome::kExists);
-  auto third = store.Insert(MakePut("a", "3", Mode::kSet, second.cas), kNow);
+  auto third = store.Insert(MakePut("a", "3", Mode::kCas, second.cas), kNow);
   EXPECT_EQ(third.outcome, Outcome::kDone);
   EXPECT_EQ(store.Delete("a", third.cas, kNow), Outcome::kDone);
 }
@@ -82,13 +89,13 @@ TEST(MemcachedStore, CasIsUniqueAndGuards) {
 TEST(MemcachedStore, Expiry) {
   Store store;
   auto put = MakePut("a", "1");
-  put.deadline = Store::Deadline(10, kNow);
-  EXPECT_EQ(put.deadline, kNow + 10s);
+  put.item->deadline = Store::Deadline(10, kNow);
+  EXPECT_EQ(put.item->deadline, kNow + 10s);
   store.Insert(std::move(put), kNow);
   EXPECT_EQ(Read(store, "a", kNow + 9s), "1");
   // An expired item is none for an Add, and doesn't count.
   EXPECT_EQ(store.Insert(MakePut("a", "2", Mode::kReplace), kNow + 10s).outcome,
-            Outcome::kNotFound);
+            Outcome::kNotStored);
   EXPECT_EQ(store.ItemCount(), 0u);
   EXPECT_EQ(store.Insert(MakePut("a", "2", Mode::kAdd), kNow + 10s).outcome,
             Outcome::kDone);
@@ -97,6 +104,7 @@ TEST(MemcachedStore, Expiry) {
 
 TEST(MemcachedStore, DeadlinesOfBothKinds) {
   EXPECT_EQ(Store::Deadline(0, kNow), Store::Time::max());
+  EXPECT_EQ(Store::Deadline(-1, kNow), kNow);
   EXPECT_EQ(Store::Deadline(30 * 24 * 3600, kNow), kNow + 720h);
   EXPECT_LE(Store::Deadline(30 * 24 * 3600 + 1, kNow), kNow);  // in 1970
   auto unix_time = std::chrono::duration_cast<std::chrono::seconds>(
@@ -109,26 +117,192 @@ TEST(MemcachedStore, DeadlinesOfBothKinds) {
   EXPECT_LE(in_an_hour, kNow + 3600s);
 }
 
-TEST(MemcachedStore, TheMemoryLimitHolds) {
+/// What the table alone takes, and so much for items.
+constexpr size_t kTable = 1024 * sizeof(void*);
+
+TEST(MemcachedStore, TheMemoryLimitHoldsByEvicting) {
   Store store;
-  store.SetMemoryLimit(10000);
+  store.SetMemoryLimit(kTable + 10000);
+  for (unsigned i = 0; i < 1000; ++i) {
+    auto key = "key" + std::to_string(i);
+    ASSERT_EQ(store.Insert(MakePut(key, "value"), kNow).outcome,
+              Outcome::kDone);
+    ASSERT_LE(store.MemoryUsed(), 10000u);
+    ASSERT_EQ(Read(store, key), "value");
+  }
+  auto report = store.Read(kNow);
+  EXPECT_GT(store.ItemCount(), 50u);
+  EXPECT_EQ(report.counters.evictions, 1000 - store.ItemCount());
+  EXPECT_EQ(Read(store, "key0"), std::nullopt);
+}
+
+TEST(MemcachedStore, WhatIsReadAgainStays) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  for (int i = 0; i < 10; ++i) {
+    store.Insert(MakePut("used" + std::to_string(i), "value"), kNow);
+  }
+  for (unsigned i = 0; i < 2000; ++i) {
+    store.Insert(MakePut("once" + std::to_string(i), "value"), kNow);
+    ASSERT_TRUE(Read(store, "used" + std::to_string(i % 10))) << i;
+  }
+  EXPECT_GT(store.Read(kNow).counters.moves_to_warm, 0u);
+}
+
+TEST(MemcachedStore, ExpiredItemsGoBeforeOthersAreEvicted) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  auto put = MakePut("short", "lived");
+  put.item->deadline = kNow + 1s;
+  store.Insert(std::move(put), kNow);
+  auto counters = [&] { return store.Read(kNow).counters; };
+  for (int i = 0; counters().reclaimed + counters().evictions == 0; ++i) {
+    store.Insert(MakePut("key" + std::to_string(i), "value"), kNow + 2s);
+  }
+  EXPECT_EQ(counters().reclaimed, 1u);
+  EXPECT_EQ(counters().evictions, 0u);
+}
+
+TEST(MemcachedStore, WhatCannotFitIsRefusedAndEndsOnlyWhatItReplaces) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  store.Insert(MakePut("a", "1"), kNow);
+  store.Insert(MakePut("b", "1"), kNow);
+  std::string large(20000, 'x');
+  EXPECT_EQ(store.Insert(MakePut("a", large, Mode::kReplace), kNow).outcome,
+            Outcome::kOutOfMemory);
+  EXPECT_EQ(Read(store, "a"), "1");
+  EXPECT_EQ(store.Insert(MakePut("a", large), kNow).outcome,
+            Outcome::kOutOfMemory);
+  EXPECT_EQ(Read(store, "a"), std::nullopt);
+  EXPECT_EQ(Read(store, "b"), "1");
+}
+
+TEST(MemcachedStore, WithoutEvictionFullIsAnError) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  store.RefuseWhenFull();
   unsigned stored = 0;
   while (store.Insert(MakePut("key" + std::to_string(stored), "value"), kNow)
              .outcome == Outcome::kDone) {
     ASSERT_LT(++stored, 1000u);
   }
-  EXPECT_GT(stored, 20u);
-  EXPECT_LE(store.MemoryUsed(), 10000u);
-  // An Add that is refused changes nothing, a Set ends the old value.
-  EXPECT_EQ(store.Insert(MakePut("keyX", "value", Mode::kAdd), kNow).outcome,
-            Outcome::kOutOfMemory);
   EXPECT_EQ(store.ItemCount(), stored);
-  EXPECT_EQ(store.Insert(MakePut("key0", std::string(5000, 'x')), kNow).outcome,
-            Outcome::kOutOfMemory);
-  EXPECT_EQ(Read(store, "key0"), std::nullopt);
   EXPECT_EQ(store.Delete("key1", 0, kNow), Outcome::kDone);
   EXPECT_EQ(store.Insert(MakePut("keyX", "value"), kNow).outcome,
             Outcome::kDone);
+}
+
+TEST(MemcachedStore, EvictMakesRoomForOthers) {
+  Store store;
+  for (int i = 0; i < 100; ++i) {
+    store.Insert(MakePut("key" + std::to_string(i), "value"), kNow);
+  }
+  size_t before = store.MemoryUsed();
+  EXPECT_TRUE(store.Evict(1000, kNow));
+  EXPECT_LE(store.MemoryUsed(), before - 1000);
+  EXPECT_FALSE(store.Evict(before, kNow));
+  EXPECT_EQ(store.ItemCount(), 0u);
+}
+
+TEST(MemcachedStore, AppendAndPrepend) {
+  Store store;
+  EXPECT_EQ(store.Insert(MakePut("a", "x", Mode::kAppend), kNow).outcome,
+            Outcome::kNotStored);
+  auto put = MakePut("a", "middle");
+  put.item->flags = 7;
+  auto first = store.Insert(std::move(put), kNow);
+  EXPECT_EQ(store.Insert(MakePut("a", " end", Mode::kAppend), kNow).outcome,
+            Outcome::kDone);
+  EXPECT_EQ(store.Insert(MakePut("a", "begin ", Mode::kPrepend), kNow).outcome,
+            Outcome::kDone);
+  EXPECT_EQ(Read(store, "a"), "begin middle end");
+  store.Visit("a", kNow, Store::Access::kPeek,
+              [](Item& item) { EXPECT_EQ(item.flags, 7u); });
+  EXPECT_EQ(
+      store.Insert(MakePut("a", "x", Mode::kAppend, first.cas), kNow).outcome,
+      Outcome::kExists);
+  // Through the length above which values aren't in their items any more.
+  std::string expected = "begin middle end";
+  for (int i = 0; i < 40; ++i) {
+    std::string more(50, static_cast<char>('a' + i % 26));
+    store.Insert(MakePut("a", more, Mode::kAppend), kNow);
+    expected += more;
+    ASSERT_EQ(Read(store, "a"), expected);
+  }
+  store.SetValueLimit(expected.size());
+  EXPECT_EQ(store.Insert(MakePut("a", "x", Mode::kAppend), kNow).outcome,
+            Outcome::kNotStored);
+  EXPECT_EQ(Read(store, "a"), expected);
+}
+
+TEST(MemcachedStore, NumbersWrapStopAtZeroAndKeepTheirWidth) {
+  Store store;
+  using Direction = Store::Delta::Direction;
+  auto add = [&](uint64_t amount, Direction direction = Direction::kUp) {
+    uint64_t sum = 0;
+    auto outcome = store.Add("n", {.direction = direction, .amount = amount},
+                             kNow, [&](Item&, uint64_t n) { sum = n; });
+    EXPECT_EQ(outcome, Outcome::kDone);
+    return sum;
+  };
+  EXPECT_EQ(store.Add("n", {}, kNow, [](Item&, uint64_t) { FAIL(); }),
+            Outcome::kNotFound);
+  store.Insert(MakePut("n", "99"), kNow);
+  EXPECT_EQ(add(1), 100u);
+  EXPECT_EQ(Read(store, "n"), "100");
+  EXPECT_EQ(add(91, Direction::kDown), 9u);
+  EXPECT_EQ(Read(store, "n"), "9  ");
+  EXPECT_EQ(add(10, Direction::kDown), 0u);
+  EXPECT_EQ(add(UINT64_MAX), UINT64_MAX);
+  EXPECT_EQ(Read(store, "n"), "18446744073709551615");
+  EXPECT_EQ(add(2), 1u);
+  for (const char* text : {"", "x", "-1", "1x", "18446744073709551616"}) {
+    store.Insert(MakePut("n", text), kNow);
+    EXPECT_EQ(store.Add("n", {}, kNow, [](Item&, uint64_t) { FAIL(); }),
+              Outcome::kNotNumeric)
+        << text;
+    EXPECT_EQ(Read(store, "n"), text);
+  }
+  EXPECT_EQ(store.Insert(MakePut("n", "1"), kNow).outcome, Outcome::kDone);
+  EXPECT_EQ(store.Add("n", {.cas = 1}, kNow, [](Item&, uint64_t) { FAIL(); }),
+            Outcome::kExists);
+}
+
+TEST(MemcachedStore, FlushNowAndLater) {
+  Store store;
+  store.Insert(MakePut("a", "1"), kNow);
+  store.Flush(kNow, kNow);
+  EXPECT_EQ(Read(store, "a"), std::nullopt);
+  store.Insert(MakePut("a", "2"), kNow);
+  EXPECT_EQ(Read(store, "a"), "2");
+  store.Flush(kNow + 10s, kNow);
+  EXPECT_EQ(Read(store, "a", kNow + 9s), "2");
+  store.Insert(MakePut("b", "3"), kNow + 9s);
+  EXPECT_EQ(Read(store, "a", kNow + 10s), std::nullopt);
+  EXPECT_EQ(Read(store, "b", kNow + 10s), std::nullopt);
+  store.Insert(MakePut("c", "4"), kNow + 10s);
+  EXPECT_EQ(Read(store, "c", kNow + 20s), "4");
+}
+
+TEST(MemcachedStore, SweepingRemovesWhatHasEnded) {
+  Store store;
+  for (int i = 0; i < 100; ++i) {
+    auto put = MakePut("key" + std::to_string(i), "value");
+    if (i % 2 == 0) put.item->deadline = kNow + 1s;
+    store.Insert(std::move(put), kNow);
+  }
+  store.Sweep(store.Buckets(), kNow);
+  EXPECT_EQ(store.ItemCount(), 100u);
+  for (int part = 0; part < 4; ++part) {
+    store.Sweep(store.Buckets() / 4, kNow + 1s);
+  }
+  EXPECT_EQ(store.ItemCount(), 50u);
+  EXPECT_EQ(store.Read(kNow).counters.crawler_reclaimed, 50u);
+  store.Flush(kNow + 2s, kNow + 1s);
+  store.Sweep(store.Buckets(), kNow + 2s);
+  EXPECT_EQ(store.ItemCount(), 0u);
+  EXPECT_EQ(store.MemoryUsed(), 0u);
 }
 
 TEST(MemcachedStore, ManyItemsThroughSeveralGrowths) {
@@ -155,9 +329,10 @@ TEST(MemcachedStore, AValueBeingSentOutlivesItsItem) {
   Store store;
   store.Insert(MakePut("a", std::string(1000, 'x')), kNow);
   std::unique_ptr<IOBuf> window;
-  store.Get("a", kNow, [&](const Item& item) { window = item.bytes->Clone(); });
+  store.Visit("a", kNow, Store::Access::kGet,
+              [&](Item& item) { window = item.Bytes().Clone(); });
   store.Delete("a", 0, kNow);
-  EXPECT_EQ(window->ToString(), "a" + std::string(1000, 'x'));
+  EXPECT_EQ(window->ToString(), std::string(1000, 'x'));
   EXPECT_FALSE(window->IsShared());
 }
 

@@ -26,7 +26,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "googletest",
     ),
     "run": ("qemu-system-x86", "iproute2"),
-    "test": ("libmemcached-tools",),
+    "test": (
+        "libmemcached-tools",
+        "python3-pymemcache",
+        "python3-pylibmc",
+        "php-cli",
+        "php-memcached",
+        "ruby",
+        "ruby-dalli",
+        "libcache-memcached-fast-perl",
+        "curl",
+    ),
+    # Whose installation starts a server: only where nobody else works.
+    "servers": ("memcached", "nginx-light", "libnginx-mod-http-memc"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
     "bench": (

@@ -35,9 +35,9 @@ def steps(only: Sequence[str] = ()) -> list[Step]:
         headers.step(trees["native"]),
         *lwip.steps(),
         programs.hosted("asan", trees["asan"], 4, timeout, _ASAN),
-        system.sanitized("asan", trees["asan"], _ASAN),
+        *(system.sanitized("asan", trees["asan"], _ASAN, what) for what in system.SANITIZED),
         programs.hosted("tsan", trees["tsan"], 4, timeout, _TSAN),
-        system.sanitized("tsan", trees["tsan"], _TSAN),
+        system.sanitized("tsan", trees["tsan"], _TSAN, system.SANITIZED[0]),
         fuzz.step(),
     ]
     return [step for step in every if not only or step.kind in only]

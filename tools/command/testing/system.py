@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from .. import builds, packages, paths, process
 from .counts import Counts
@@ -14,6 +15,29 @@ from .steps import Options, Step, show_failure
 DIRECTORY = paths.ROOT / "tests" / "system"
 CHILD = pathlib.Path(__file__).with_name("unittest_child.py")
 TIMEOUT = 600.0
+
+
+class Sanitized(NamedTuple):
+    """Tests that are worth a run with sanitized programs."""
+
+    name: str
+    file: str
+    tests: str  # part of their names
+
+
+SANITIZED = (
+    # Back-ends as processes, and their front-end.
+    Sanitized("nodes", "test_ebbs", "OnProcesses"),
+    Sanitized("memcached", "test_memcached", "HostedTest"),
+    Sanitized("memcached's clients", "test_memcached_clients", "HostedTest"),
+    Sanitized("memcached's parity", "test_memcached_parity", "HostedTest"),
+)
+
+
+def _require_packages() -> None:
+    packages.require("run", "test")
+    if os.environ.get("CI"):
+        packages.require("servers")
 
 
 def files() -> list[pathlib.Path]:
@@ -90,7 +114,7 @@ def step(file: pathlib.Path) -> Step:
     """The step of a file."""
 
     def build() -> None:
-        packages.require("run", "test")
+        _require_packages()
         builds.build(builds.TREES["hosted"])
         builds.build(builds.TREES["native"])
 
@@ -104,16 +128,16 @@ def step(file: pathlib.Path) -> Step:
 
 
 def sanitized(
-    kind: str, tree: builds.Tree, environment: Mapping[str, str]
+    kind: str, tree: builds.Tree, environment: Mapping[str, str], what: Sanitized
 ) -> Step:
-    """Back-ends as processes, and their front-end, under a sanitizer."""
-    file = DIRECTORY / "test_ebbs.py"
+    """Tests of a file whose programs are the tree's, under its sanitizer."""
+    file = DIRECTORY / f"{what.file}.py"
 
     def its_names() -> list[str]:
-        return [name for name in names(file) if "OnProcesses" in name]
+        return [name for name in names(file) if what.tests in name]
 
     def build() -> None:
-        packages.require("run", "test")
+        _require_packages()
         builds.build(tree)
 
     def run(options: Options) -> Counts:
@@ -121,9 +145,11 @@ def sanitized(
         if not chosen:
             return Counts()
         hosted = {"EBBRT_HOSTED": str(tree.path)}
-        return run_file(file, chosen, f"test-{kind}-nodes", {**environment, **hosted})
+        log = f"{what.file}-{kind}"
+        return run_file(file, chosen, log, {**environment, **hosted})
 
-    return Step(kind=kind, name=f"{kind}, nodes", build=build, run=run, names=its_names)
+    name = f"{kind}, {what.name}"
+    return Step(kind=kind, name=name, build=build, run=run, names=its_names)
 
 
 def steps() -> list[Step]:

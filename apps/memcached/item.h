@@ -1,0 +1,98 @@
+// Item: one key and what is stored under it, in one allocation.
+//
+//   | Item | key | value, up to kInlineValue bytes |     or   bytes -> chain
+//
+// A small value lies behind the key: an answer copies it anyway, and a window
+// on a buffer would be larger than what it shows. A large one stays in the
+// buffers in which it came (storable.h) and is sent from there.
+#pragma once
+
+#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/unordered_set_hook.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "common/iobuf.h"
+#include "platform/clock.h"
+
+namespace ebbrt::memcached {
+
+/// Longer keys are refused.
+inline constexpr size_t kMaxKeyLength = 250;
+/// Values up to this length lie in their item. A window costs two allocations,
+/// an atomic count and a descriptor of the device; that is more work than
+/// moving a few cache lines.
+inline constexpr size_t kInlineValue = 512;
+
+/// A part of the segmented LRU: new items are hot, items that were read again
+/// when their turn came are warm, what is cold is evicted.
+enum class Segment : uint8_t { kHot, kWarm, kCold };
+inline constexpr size_t kSegments = 3;
+
+class Item : public boost::intrusive::unordered_set_base_hook<
+                 boost::intrusive::store_hash<true>,
+                 boost::intrusive::link_mode<boost::intrusive::normal_link>>,
+             public boost::intrusive::list_base_hook<
+                 boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+ public:
+  struct Free {
+    void operator()(Item* item) const;
+  };
+  using Pointer = std::unique_ptr<Item, Free>;
+  using Time = Clock::time_point;
+
+  /// One whose value of `value_length` bytes is still to be filled in. Throws
+  /// std::bad_alloc. key.size() <= kMaxKeyLength.
+  static Pointer Make(std::string_view key, size_t value_length);
+
+  std::string_view Key() const { return {Room(), key_length_}; }
+  size_t ValueLength() const { return value_length_; }
+  bool IsInline() const { return value_length_ <= kInlineValue; }
+
+  /// The value of an inline item; for its maker and, linked, for the store.
+  std::span<char> InlineValue() {
+    return {Room() + key_length_, value_length_};
+  }
+  std::string_view InlineValue() const {
+    return {Room() + key_length_, value_length_};
+  }
+  /// The value of any other: a chain of ValueLength() bytes.
+  const IOBuf& Bytes() const { return *bytes_; }
+  void SetBytes(std::unique_ptr<IOBuf> bytes) { bytes_ = std::move(bytes); }
+
+  /// Copies the value, of which `to` has the size.
+  void CopyValue(std::span<char> to) const;
+
+  /// Memory that it holds, bytes. A buffer that several items show is counted
+  /// for each of them.
+  size_t Footprint() const;
+
+  Time deadline = Time::max();  ///< when it ends
+  uint64_t cas = 0;             ///< unique for every change of the value
+  uint32_t flags = 0;           ///< the client's own
+  uint32_t accessed = 0;        ///< when, in seconds of the clock
+  Segment segment = Segment::kHot;
+  bool fetched : 1 = false;     ///< was read since it was stored
+  bool active : 1 = false;      ///< was read again since then
+  bool stale : 1 = false;       ///< meta: its owner said so
+  bool token_sent : 1 = false;  ///< meta: some client is to renew it
+  bool binary_key : 1 = false;  ///< meta: the key came in base64
+
+ private:
+  Item(size_t key_length, size_t value_length)
+      : value_length_(static_cast<uint32_t>(value_length)),
+        key_length_(static_cast<uint8_t>(key_length)) {}
+  ~Item() = default;
+
+  char* Room() { return reinterpret_cast<char*>(this + 1); }
+  const char* Room() const { return reinterpret_cast<const char*>(this + 1); }
+
+  std::unique_ptr<IOBuf> bytes_;
+  uint32_t value_length_;
+  uint8_t key_length_;
+};
+
+}  // namespace ebbrt::memcached

@@ -1,0 +1,289 @@
+#!/usr/bin/python3
+"""The memcached server, hosted and as an image, and memcached itself: the same
+requests must get the same answers, byte for byte.
+
+Requests are known ones, for every command and every error of it, and random ones.
+EBBRT_LONG=1 makes 20,000 of these; EBBRT_SEED chooses others.
+"""
+
+import os
+import random
+import re
+import shutil
+import struct
+import time
+import unittest
+
+import binary_client as binary
+from binary_client import connect_in, request
+from harness import Namespace, eventually
+from memcached_server import Hosted, Image
+
+MEMCACHED = shutil.which("memcached")
+SEED = int(os.environ.get("EBBRT_SEED", "1"))
+RANDOM = 20_000 if os.environ.get("EBBRT_LONG") == "1" else 1_500
+LONG_KEY = b"k" * 251
+SENTINEL = b"mn\r\n"
+
+# Each on a connection of its own. Where ours differs on purpose is in
+# docs/memcached.md, and not here.
+CONVERSATIONS = (
+    b"get a\r\n", b"\r\n", b"get\r\n", b"get  a  b\r\n", b"gets\r\n", b"bget a\r\n",
+    b"set a 1 0 3\r\nabc\r\nget a\r\ngets a\r\n",
+    b"set a 0 0 3 noreply\r\nxyz\r\nget a\r\n",
+    b"set a 0 0 3\r\nabcdef\r\n",
+    b"set a 0 0 -1\r\n",
+    b"set a x 0 1\r\n1\r\n", b"set a 0 y 1\r\n1\r\n", b"set a 0 0 z\r\n",
+    b"set a 4294967295 0 1\r\n1\r\nget a\r\n",
+    b"set " + LONG_KEY + b" 0 0 1\r\n1\r\n",
+    b"set " + LONG_KEY[1:] + b" 0 0 1\r\n1\r\nget " + LONG_KEY[1:] + b"\r\n",
+    b"get " + LONG_KEY + b"\r\n", b"get a " + LONG_KEY + b" b\r\n",
+    b"set a 0 0 2000000\r\n" + b"x" * 2_000_000 + b"\r\nget a\r\n",
+    b"set a 0 0 1\r\n1\r\nadd a 0 0 1\r\n2\r\nreplace a 0 0 1\r\n3\r\n"
+    b"append a 5 0 1\r\n4\r\nprepend a 7 0 1\r\n2\r\nget a\r\n",
+    b"replace zz 0 0 1\r\n1\r\nappend zz 0 0 1\r\n1\r\nprepend zz 0 0 1\r\n1\r\n"
+    b"add zz 0 0 1\r\n1\r\nget zz\r\ndelete zz\r\ndelete zz\r\n",
+    b"cas nope 0 0 1 5\r\n1\r\nset c 0 0 1\r\n1\r\ncas c 0 0 1 99999999\r\n1\r\n"
+    b"cas c 0 0 1 x\r\n1\r\ncas c 0 0 1 0\r\n1\r\ncas c 0 0 1\r\n",
+    b"set n 0 0 2\r\n10\r\nincr n 5\r\ndecr n 6\r\nget n\r\ndecr n 100\r\nget n\r\n"
+    b"incr n 18446744073709551615\r\nincr n 5\r\nget n\r\nincr n -1\r\nincr n abc\r\n"
+    b"incr n\r\nincr nn 1\r\ndecr nn 1\r\nincr n 18446744073709551616\r\n"
+    b"incr n 1 noreply\r\nget n\r\nincr a b c d\r\n",
+    b"set t 0 0 3\r\nabc\r\nincr t 1\r\ndecr t 1\r\nset t 0 0 0\r\n\r\nget t\r\nincr t 1\r\n"
+    b"set t 0 0 3\r\n5  \r\nincr t 1\r\nget t\r\nset t 0 0 3\r\n 5 \r\nincr t 1\r\n",
+    b"touch a 10\r\ntouch none 10\r\ntouch a x\r\ntouch a\r\ntouch a 10 noreply\r\n"
+    b"gat 10 a\r\ngats 10 a b\r\ngat x a\r\ngat 10\r\ngat\r\n",
+    b"delete a 0\r\ndelete a 5\r\ndelete a noreply\r\ndelete a 0 noreply\r\n"
+    b"delete a b c\r\ndelete\r\ndelete a b c d\r\ndelete " + LONG_KEY + b"\r\n",
+    b"verbosity\r\nverbosity 1\r\nverbosity x\r\nverbosity 1 noreply\r\nverbosity 0\r\n",
+    b"flush_all noreply\r\nflush_all 0\r\nflush_all x\r\nflush_all 1 2 3\r\n"
+    b"flush_all 100 noreply\r\nflush_all\r\nflush_all -1\r\n",
+    b"nonsense\r\na\r\nGET a\r\nget a HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n",
+    b"quit\r\nget a\r\n", b"quit now\r\n", b"shutdown\r\n",
+    b"x" * 3000, b"get " + b"a " * 2000 + b"\r\n", b"mn\r\n", b"mx\r\n",
+    b"mg\r\n", b"mg a\r\n", b"mg " + LONG_KEY + b" v\r\n",
+    b"ms a 3 F5\r\nabc\r\nmg a v f t s k Oxyz h\r\nmg a v f t s k Oxyz h\r\nmg a\r\n"
+    b"mg a q\r\nmg none q\r\nmg none k Oq\r\nmg none v\r\nmn\r\n",
+    b"ms a S3\r\nabc\r\n", b"ms a\r\n", b"ms a x\r\n", b"ms a 3 Fx\r\nabc\r\n",
+    b"ms a 3 F1 F2\r\nabc\r\nmg a v\r\n", b"ms a 3 Mx\r\nabc\r\n",
+    b"ms a 3 MXX\r\nabc\r\n", b"ms a 3 ~\r\nabc\r\n", b"ms a -1\r\n",
+    b"ms a 2 T0\r\nhi\r\nmg a t\r\nms a 2 T100\r\nhi\r\nmg a t\r\nms a 2 T-1\r\nhi\r\n"
+    b"mg a t v\r\nms a 2 Tx\r\nhi\r\n",
+    b"ms a 2 q\r\nhi\r\nms a 2 ME q\r\nhi\r\nms a 2 MR q k O1\r\nho\r\nms zzz 2 MR\r\nho\r\n"
+    b"ms zzz 2 MA\r\nho\r\nms a 1 MA\r\n!\r\nms a 1 MP\r\n>\r\nmg a v\r\nms zzz 2 C5\r\nhi\r\n"
+    b"ms a 2 C999999\r\nhi\r\nms a 2 C1 k Oab\r\nhi\r\n",
+    b"md a\r\nmd a\r\nmd none q\r\nmd none q k O9\r\nms a 1\r\n1\r\nmd a q\r\nmd a\r\n"
+    b"ms a 1\r\n1\r\nmd a I T30\r\nmg a v t\r\nmg a v t\r\nms a 1\r\n2\r\nmg a v\r\n"
+    b"md a C999999\r\nmd a ~\r\n",
+    b"ma cnt\r\nma cnt N0 J13 v\r\nma cnt v\r\nma cnt D10 v t\r\nma cnt MD D3 v\r\n"
+    b"ma cnt M- D300 v\r\nma cnt M+ v\r\nma cnt Mx\r\nma cnt Dx\r\nma cnt Jx\r\nma cnt q\r\n"
+    b"ma nope q\r\nma nope k O3\r\nma cnt k O3\r\nma cnt N0 q\r\nma newc N0 q\r\nmn\r\n"
+    b"ma cnt T30 t v\r\nmg cnt t\r\n",
+    b"set t 0 0 3\r\nabc\r\nma t\r\nma t C99999\r\n",
+    b"ms Zm9v 3 b\r\nabc\r\nmg Zm9v b v k\r\nget foo\r\nmg foo v k\r\nmd Zm9v b k\r\n"
+    b"mg !!!! b\r\nms !!!! 3 b\r\nabc\r\nmg Zm9v b k O1\r\nme Zm9v b\r\n",
+    b"mg viv N30 v t\r\nmg viv N30 v t\r\nmg viv v\r\nms viv 2 T30\r\nhi\r\n"
+    b"mg viv v R60\r\nmg viv v R60\r\nmg viv v R10\r\n",
+    b"me none\r\nme\r\n", b"mg a s v O" + b"x" * 40 + b"\r\n",
+    b"ms a 1 O" + b"x" * 40 + b"\r\n1\r\n", b"md a O" + b"x" * 40 + b"\r\n",
+    b"mg a " + b" ".join(bytes([c]) for c in b"abcdefghijklmnopqrstuvwxyz") + b"\r\n",
+    b"mg a T10 t\r\nms a 1\r\n1\r\nmg a T10 t\r\nmg a t\r\nmg a T-1\r\nmg a\r\nmg a Tq\r\n",
+    b"stats nonsense\r\nstats reset\r\nstats sizes\r\n",
+    b"cache_memlimit\r\ncache_memlimit x\r\ncache_memlimit 1\r\n",
+    b"lru_crawler\r\n", b"slabs\r\n", b"extstore\r\n",
+    b"set a 0 0 1\n1\r\nget a\n", b"set a 0 0 1\r\n1\nx\r\n",
+    b"set a 0 -1 1\r\n1\r\nget a\r\nset a 0 2592001 1\r\n1\r\nget a\r\n",
+    b"set a 0 99999999999 1\r\n1\r\n", b"set a 0 0 2147483647\r\n",
+    b"set a 0 0 1 extra\r\n1\r\n", b"set a 0 0 1 noreply extra\r\n1\r\n", b"get \x00a\r\n",
+    b"set f 0 0 1\r\n1\r\nmd f I\r\nms f 1 I C1 c\r\n2\r\nmg f v\r\n",
+)
+
+KEYS = [b"a", b"b", b"c", b"n"]
+
+
+def without_cas(answer: bytes) -> bytes:
+    """CAS numbers are the server's own."""
+    answer = re.sub(rb" c\d+", b" cN", answer)
+    return re.sub(rb"(VALUE \S+ \d+ \d+) \d+\r", rb"\1 C\r", answer)
+
+
+def random_value(rng: random.Random) -> bytes:
+    if rng.random() < 0.4:
+        return b"%d" % rng.choice([0, 1, 9, 99, 1000, (1 << 64) - 1])
+    length = rng.choice([0, 1, 2, 10, 511, 512, 513, 3000])
+    return bytes(rng.choices(b"xyz\r\n 0", k=length))
+
+
+def random_text(rng: random.Random) -> bytes:
+    key, value = rng.choice(KEYS), random_value(rng)
+    quiet = rng.choice([b"", b"", b" noreply"])
+    q = rng.choice([b"", b" q"])
+    seconds = rng.choice([0, 0, 100, -1])
+    number = rng.choice([0, 1, 5, 100, (1 << 64) - 1])
+    flags = b"".join(b" " + bytes([f]) for f in rng.sample(b"ftskvhq", rng.randrange(6)))
+    mode = rng.choice(b"EAPRS")
+    storage = rng.choice([b"set", b"add", b"replace", b"append", b"prepend"])
+    return rng.choice([
+        b"%s %s %d %d %d%s\r\n%s\r\n" % (storage, key, number % 1000, seconds, len(value),
+                                         quiet, value),
+        b"cas %s 0 0 %d 12345678%s\r\n%s\r\n" % (key, len(value), quiet, value),
+        b"get %s %s\r\n" % (key, rng.choice(KEYS)), b"gets %s\r\n" % key,
+        b"gat %d %s\r\n" % (seconds, key), b"touch %s %d%s\r\n" % (key, seconds, quiet),
+        b"%s %s %d%s\r\n" % (rng.choice([b"incr", b"decr"]), key, number, quiet),
+        b"delete %s%s\r\n" % (key, quiet),
+        b"mg %s%s%s\r\n" % (key, flags, rng.choice([b"", b" N100", b" T50", b" R70", b" u"])),
+        b"ms %s %d F%d T%d M%c%s%s\r\n%s\r\n" % (key, len(value), number % 99, seconds, mode, q,
+                                                rng.choice([b"", b" k Oo", b" C7 I"]), value),
+        b"md %s%s%s\r\n" % (key, q, rng.choice([b"", b" I", b" I T20", b" C8"])),
+        b"ma %s D%d M%c%s%s\r\n" % (key, number, rng.choice(b"ID+-"), q,
+                                    rng.choice([b"", b" v t", b" N60 J7 v"])),
+    ])
+
+
+def random_binary(rng: random.Random) -> bytes:
+    key, value = rng.choice(KEYS), random_value(rng)
+    seconds = rng.choice([0, 0, 100])
+    cas = rng.choice([0, 0, 0, 12345678])
+    word = struct.Struct("!I").pack
+    opcode = rng.choice([0, 1, 2, 3, 4, 5, 6, 9, 0xA, 0xC, 0xD, 0xE, 0xF, 0x11, 0x12, 0x13,
+                         0x14, 0x15, 0x16, 0x19, 0x1A, 0x1C, 0x1D, 0x1E, 0x23, 0x24, 0x55])
+    if opcode in (1, 2, 3, 0x11, 0x12, 0x13):
+        return request(opcode, key, value, word(rng.randrange(99)) + word(seconds), 1, cas)
+    if opcode in (5, 6, 0x15, 0x16):
+        initial = rng.choice([0xFFFFFFFF, 0, 100])
+        extras = struct.pack("!QQI", rng.choice([0, 1, 100]), 7, initial)
+        return request(opcode, key, b"", extras, 2, cas)
+    if opcode in (0xE, 0xF, 0x19, 0x1A):
+        return request(opcode, key, value, b"", 3, cas)
+    if opcode in (0x1C, 0x1D, 0x1E, 0x23, 0x24):
+        return request(opcode, key, b"", word(seconds), 4)
+    if opcode == 0xA:
+        return request(opcode, opaque=5)
+    return request(opcode, key, b"", b"", 6, cas if opcode in (4, 0x14) else 0)
+
+
+class Parity:
+    """The cases, for a server that memcached_server.py has started."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if MEMCACHED is None:
+            raise unittest.SkipTest("needs Debian's memcached, whose installation starts"
+                                    " a server")
+        super().setUpClass()
+        cls.other = cls.enterClassContext(Namespace("memcached-itself"))
+        itself = cls.other.start([MEMCACHED, "-u", "root", "-l", "127.0.0.1", "-p", "11211",
+                                  "-U", "0", "-t", "1"])
+        cls.addClassCleanup(itself.wait)
+        cls.addClassCleanup(itself.kill)
+
+    def setUp(self) -> None:
+        def listens() -> bool:
+            try:
+                connect_in(self.other, ("127.0.0.1", 11211), 1).close()
+            except OSError:
+                return False
+            return True
+
+        self.assertTrue(eventually(listens), "memcached does not listen")
+
+    def tearDown(self) -> None:
+        self.assertIsNone(self.server.poll(), "the server has died")
+
+    def both(self, exchange) -> tuple:
+        """What `exchange(connection)` gives for memcached and for ours."""
+        results = []
+        for namespace, address in ((self.other, ("127.0.0.1", 11211)),
+                                   (self.namespace, self.address)):
+            connection = connect_in(namespace, address, 10)
+            with connection:
+                results.append(exchange(connection))
+        return tuple(results)
+
+    def test_known_conversations(self) -> None:
+        def say(data: bytes, settle: float) -> bytes:
+            """Both servers say nothing more for a moment, or end."""
+            def exchange(connection) -> bytes:
+                connection.sendall(data)
+                connection.settimeout(settle)
+                seen = b""
+                try:
+                    while piece := connection.recv(1 << 20):
+                        seen += piece
+                    seen += b"<end>"
+                except TimeoutError:
+                    pass
+                except ConnectionResetError:
+                    seen += b"<end>"
+                return without_cas(seen)
+            return self.both(exchange)
+
+        self.both(lambda connection: connection.sendall(b"flush_all\r\n"))
+        time.sleep(1.1)  # memcached's clock has seconds
+        for data in CONVERSATIONS:
+            with self.subTest(data[:100]):
+                theirs, ours = say(data, 0.15)
+                if theirs != ours:  # a busy machine's pause?
+                    theirs, ours = say(data, 1.5)
+                self.assertEqual(theirs, ours)
+
+    def start_anew(self) -> None:
+        """No keys of these tests are on either server."""
+        for key in KEYS:
+            self.both(lambda connection, key=key: (
+                connection.sendall(b"delete %s\r\n" % key), connection.recv(100)))
+
+    def test_random_text(self) -> None:
+        rng = random.Random(SEED)
+        self.start_anew()
+        for batch in range(RANDOM // 50):
+            requests = [random_text(rng) for _ in range(50)]
+
+            def exchange(connection) -> bytes:
+                connection.sendall(b"".join(requests) + SENTINEL)
+                seen = b""
+                while not seen.endswith(b"MN\r\n"):
+                    piece = connection.recv(1 << 20)
+                    self.assertTrue(piece, f"the end after {seen[-100:]!r}")
+                    seen += piece
+                return without_cas(seen)
+
+            theirs, ours = self.both(exchange)
+            self.assertEqual(theirs, ours, f"seed {SEED}, batch {batch}: {requests}")
+
+    def test_random_binary(self) -> None:
+        rng = random.Random(SEED)
+        self.start_anew()
+        for batch in range(RANDOM // 50):
+            requests = [random_binary(rng) for _ in range(50)]
+
+            def exchange(connection) -> list:
+                connection.sendall(b"".join(requests) + request(0xA, opaque=99))
+                seen, data = [], b""
+                while True:
+                    while len(data) < 24 or len(data) < 24 + int.from_bytes(data[8:12], "big"):
+                        piece = connection.recv(1 << 20)
+                        self.assertTrue(piece, f"the end after {seen[-1:]}")
+                        data += piece
+                    fields = list(binary.HEADER.unpack(data[:24]))
+                    fields[8] = fields[8] != 0  # a CAS or none
+                    size = 24 + fields[6]
+                    if fields[7] == 99:
+                        return seen
+                    seen.append((*fields, data[24:size]))
+                    data = data[size:]
+
+            theirs, ours = self.both(exchange)
+            self.assertEqual(theirs, ours, f"seed {SEED}, batch {batch}: {requests}")
+
+
+class HostedTest(Parity, Hosted, unittest.TestCase):
+    pass
+
+
+class ImageTest(Parity, Image, unittest.TestCase):
+    pass
+
+
+if __name__ == "__main__":
+    unittest.main()
