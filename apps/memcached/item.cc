@@ -18,12 +18,16 @@ Item::Pointer Item::Make(std::string_view key, size_t value_length) {
   return item;
 }
 
-void Item::CopyValue(std::span<char> to) const {
-  if (IsInline()) {
-    std::memcpy(to.data(), InlineValue().data(), to.size());
-  } else {
-    bytes_->CopyOut(std::as_writable_bytes(to));
-  }
+std::span<char> Item::MakeValue() {
+  if (IsInline()) return InlineValue();
+  bytes_ = IOBuf::Create(value_length_);
+  bytes_->Append(value_length_);
+  return {reinterpret_cast<char*>(bytes_->WritableData()), value_length_};
+}
+
+size_t Item::CopyValue(std::span<char> to) const {
+  if (!IsInline()) return bytes_->CopyOut(std::as_writable_bytes(to));
+  return InlineValue().copy(to.data(), to.size());
 }
 
 size_t Item::Footprint() const {

@@ -63,8 +63,11 @@ class Item : public boost::intrusive::unordered_set_base_hook<
   const IOBuf& Bytes() const { return *bytes_; }
   void SetBytes(std::unique_ptr<IOBuf> bytes) { bytes_ = std::move(bytes); }
 
-  /// Copies the value, of which `to` has the size.
-  void CopyValue(std::span<char> to) const;
+  /// Room for the value of an item that has none yet. Throws std::bad_alloc.
+  std::span<char> MakeValue();
+
+  /// Copies the value's first bytes, at most to.size(); gives how many.
+  size_t CopyValue(std::span<char> to) const;
 
   /// Memory that it holds, bytes. A buffer that several items show is counted
   /// for each of them.

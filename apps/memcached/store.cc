@@ -33,12 +33,13 @@ uint32_t Seconds(Store::Time now) {
           .count());
 }
 
-void CopyAttributes(const Item& from, Item& to) {
-  to.deadline = from.deadline;
-  to.flags = from.flags;
-  to.fetched = from.fetched;
-  to.active = from.active;
-  to.binary_key = from.binary_key;
+/// A new item for another value in the place of `old`. Throws std::bad_alloc.
+Item::Pointer MakeSuccessor(const Item& old, size_t value_length) {
+  auto item = Item::Make(old.Key(), value_length);
+  item->deadline = old.deadline;
+  item->flags = old.flags;
+  item->binary_key = old.binary_key;
+  return item;
 }
 
 }  // namespace
@@ -94,6 +95,7 @@ void Store::Count(Access access, bool hit) {
     case Access::kTouch:
       ++(hit ? counters_.touch_hits : counters_.touch_misses);
       break;
+    case Access::kMade:
     case Access::kPeek:
       break;
   }
@@ -249,20 +251,10 @@ Store::Outcome Store::Judge(const Put& put, Item* old, bool& stale) {
 Item::Pointer Store::Extend(const Put& put, const Item& old) const {
   const Item& first = put.mode == Mode::kAppend ? old : *put.item;
   const Item& second = put.mode == Mode::kAppend ? *put.item : old;
-  size_t length = first.ValueLength() + second.ValueLength();
-  auto whole = Item::Make(old.Key(), length);
-  std::span<char> room;
-  if (whole->IsInline()) {
-    room = whole->InlineValue();
-  } else {
-    auto bytes = IOBuf::Create(length);
-    bytes->Append(length);
-    room = {reinterpret_cast<char*>(bytes->WritableData()), length};
-    whole->SetBytes(std::move(bytes));
-  }
+  auto whole = MakeSuccessor(old, first.ValueLength() + second.ValueLength());
+  auto room = whole->MakeValue();
   first.CopyValue(room.first(first.ValueLength()));
   second.CopyValue(room.subspan(first.ValueLength()));
-  CopyAttributes(old, *whole);
   return whole;
 }
 
@@ -275,7 +267,7 @@ Store::Result Store::Insert(Put put, Time now) {
   bool stale = false;
   Outcome outcome = Judge(put, old, stale);
   if (outcome != Outcome::kDone) {
-    if (put.mode == Mode::kAdd) Mark(*old, now);
+    if (put.mode == Mode::kAdd) old->accessed = Seconds(now);
     return {outcome};
   }
   if (put.mode == Mode::kAppend || put.mode == Mode::kPrepend) {
@@ -313,36 +305,35 @@ Store::Sum Store::AddLocked(std::string_view key, const Delta& delta,
     ++(up ? counters_.incr_misses : counters_.decr_misses);
     return {Outcome::kNotFound};
   }
-  if (item->ValueLength() == 0 || !item->IsInline()) {
-    return {Outcome::kNotNumeric};
-  }
+  if (item->ValueLength() == 0) return {Outcome::kNotNumeric};
   if (delta.cas != 0 && delta.cas != item->cas) return {Outcome::kExists};
-  auto number = ParseUnsigned(std::as_const(*item).InlineValue());
+  char text[kInlineValue];
+  auto number = ParseUnsigned({text, item->CopyValue(text)});
   if (!number) return {Outcome::kNotNumeric};
   ++(up ? counters_.incr_hits : counters_.decr_hits);
   uint64_t sum =
       up ? *number + delta.amount : *number - std::min(*number, delta.amount);
   char digits[kLongestNumber];
-  size_t length = static_cast<size_t>(
+  auto length = static_cast<size_t>(
       std::to_chars(digits, digits + sizeof digits, sum).ptr - digits);
-  if (length > item->ValueLength()) {
-    Item::Pointer longer;
+  // Only what lies in its item can be written to: the rest may be being sent.
+  std::span<char> room;
+  if (item->IsInline() && length <= item->ValueLength()) {
+    room = item->InlineValue();
+    item->cas = ++last_cas_;
+  } else {
+    Item::Pointer next;
     try {
-      longer = Item::Make(key, length);
+      next = MakeSuccessor(*item, std::max(length, item->ValueLength()));
+      room = next->MakeValue();
     } catch (const std::bad_alloc&) {
       return {Outcome::kOutOfMemory};
     }
-    CopyAttributes(*item, *longer);
-    longer->stale = item->stale;
-    longer->token_sent = item->token_sent;
     Segment segment = item->segment;
     Unlink(*item);
-    MakeRoom(longer->Footprint(), now);
-    item = &Link(std::move(longer), segment, now);
-  } else {
-    item->cas = ++last_cas_;
+    MakeRoom(next->Footprint(), now);
+    item = &Link(std::move(next), segment, now);
   }
-  auto room = item->InlineValue();
   std::memcpy(room.data(), digits, length);
   std::memset(room.data() + length, ' ', room.size() - length);
   return {Outcome::kDone, item, sum};

@@ -95,7 +95,14 @@ class Store : public SharedEbb<Store> {
   };
 
   /// What an access counts as, and whether it keeps the item from eviction.
-  enum class Access { kGet, kGetUnseen, kTouch, kPeek };
+  enum class Access {
+    kGet,
+    kGetUnseen,  ///< a get that leaves no mark
+    kTouch,
+    kMade,  ///< a get by who has just stored the item: counted as the miss it
+            ///< was
+    kPeek,  ///< counted as nothing, and leaves no mark
+  };
 
   struct Delta {
     enum class Direction { kUp, kDown } direction = Direction::kUp;
@@ -141,7 +148,8 @@ class Store : public SharedEbb<Store> {
     Count(access, item != nullptr);
     if (item == nullptr) return false;
     visit(*item);
-    if (access == Access::kGet || access == Access::kTouch) Mark(*item, now);
+    bool unseen = access == Access::kGetUnseen || access == Access::kPeek;
+    if (!unseen) Mark(*item, now);
     return true;
   }
 

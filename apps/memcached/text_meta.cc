@@ -1,4 +1,5 @@
 // The meta commands: mg, ms, md, ma, mn, me.
+#include <chrono>
 #include <limits>
 #include <string>
 #include <utility>
@@ -151,13 +152,12 @@ void AddEchoes(Line& line, const Words& words, size_t first,
   for (size_t i = first; i < words.Size(); ++i) AddEcho(line, words[i], flags);
 }
 
+/// The seconds that are left, begun ones counting.
 void AddRemaining(Line& line, Store::Time deadline, Store::Time now) {
-  line.Add(" t");
   if (deadline == Store::Time::max()) {
     line.Add("-1");
   } else {
-    using std::chrono::seconds;
-    auto left = std::chrono::duration_cast<seconds>(deadline - now).count();
+    auto left = std::chrono::ceil<std::chrono::seconds>(deadline - now).count();
     line.AddNumber(left < 0 ? 0 : static_cast<uint64_t>(left));
   }
 }
@@ -177,6 +177,7 @@ void AddOfItem(Line& line, char letter, const Item& item, Store::Time now) {
       line.Add(" s").AddNumber(item.ValueLength());
       break;
     case 't':
+      line.Add(" t");
       AddRemaining(line, item.deadline, now);
       break;
     case 'c':
@@ -283,6 +284,7 @@ TextSession::Step TextSession::MetaGet(Context& context) {
     for (size_t i = 2; i < words.Size(); ++i) {
       char letter = words[i][0];
       if (letter == 'T') item.deadline = flags.deadline;
+      if (letter == 'N' && made) item.deadline = flags.vivify_deadline;
       if (letter == 'R' && !item.token_sent && !made &&
           item.deadline < flags.recache) {
         won = true;
@@ -313,12 +315,12 @@ TextSession::Step TextSession::MetaGet(Context& context) {
   if (!hit && flags.Has('N')) {
     auto item = WithMemory(sizeof(Item), context.now,
                            [&] { return Item::Make(flags.key, 0); });
-    item->deadline = flags.vivify_deadline;
     item->binary_key = flags.Has('b');
     auto stored = store().Insert(
         {.item = std::move(item), .mode = Store::Mode::kAdd}, context.now);
     made = stored.outcome == Outcome::kDone;
-    hit = store().Visit(flags.key, context.now, Access::kPeek, answer);
+    auto again = flags.Has('u') ? Access::kPeek : Access::kMade;
+    hit = store().Visit(flags.key, context.now, again, answer);
   }
   if (hit) return Step::kNext;
   context.noreply = flags.Has('q');
@@ -425,6 +427,7 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
     for (size_t i = 2; i < words.Size(); ++i) {
       char letter = words[i][0];
       if (letter == 'T') item.deadline = flags.deadline;
+      if (letter == 'N' && made) item.deadline = flags.vivify_deadline;
       if (letter == 't' || letter == 'c') {
         AddOfItem(line, letter, item, context.now);
       }
@@ -440,7 +443,6 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
       return Item::Make(flags.key, digits.View().size());
     });
     digits.View().copy(item->InlineValue().data(), digits.View().size());
-    item->deadline = flags.vivify_deadline;
     item->binary_key = flags.Has('b');
     auto stored = store().Insert(
         {.item = std::move(item), .mode = Store::Mode::kAdd}, context.now);
@@ -478,14 +480,7 @@ TextSession::Step TextSession::MetaDebug(Context& context) {
       store().Visit(key, context.now, Store::Access::kPeek, [&](Item& item) {
         line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
         line.Add(" exp=");
-        if (item.deadline == Store::Time::max()) {
-          line.Add("-1");
-        } else {
-          using std::chrono::seconds;
-          auto left = item.deadline - context.now;
-          line.AddNumber(static_cast<uint64_t>(
-              std::chrono::duration_cast<seconds>(left).count()));
-        }
+        AddRemaining(line, item.deadline, context.now);
         line.Add(" la=").AddNumber(SecondsSince(item.accessed, context.now));
         line.Add(" cas=").AddNumber(item.cas);
         line.Add(" fetch=").Add(item.fetched ? "yes" : "no");
