@@ -9,17 +9,20 @@ EBBRT_LONG=1 makes 20,000 of these; EBBRT_SEED chooses others.
 import os
 import random
 import re
-import shutil
 import struct
+import sys
 import time
 import unittest
 
 import binary_client as binary
 from binary_client import connect_in, request
-from harness import Namespace, eventually
+from harness import ROOT, Namespace, eventually
 from memcached_server import Hosted, Image
 
-MEMCACHED = shutil.which("memcached")
+sys.path.insert(0, str(ROOT / "bench"))
+
+from common import debian, places  # noqa: E402
+
 SEED = int(os.environ.get("EBBRT_SEED", "1"))
 RANDOM = 20_000 if os.environ.get("EBBRT_LONG") == "1" else 1_500
 LONG_KEY = b"k" * 251
@@ -197,13 +200,14 @@ class Parity:
 
     @classmethod
     def setUpClass(cls) -> None:
-        if MEMCACHED is None:
-            raise unittest.SkipTest("needs Debian's memcached, whose installation starts"
-                                    " a server")
+        try:
+            memcached = debian.Memcached()
+        except places.Unusable as error:
+            raise unittest.SkipTest(str(error)) from None
         super().setUpClass()
         cls.other = cls.enterClassContext(Namespace("memcached-itself"))
-        itself = cls.other.start([MEMCACHED, "-u", "root", "-l", "127.0.0.1", "-p", "11211",
-                                  "-U", "0", "-t", "1"])
+        itself = cls.other.start(memcached.command("-u", "root", "-l", "127.0.0.1", "-p", 11211,
+                                                   "-U", 0, "-t", 1))
         cls.addClassCleanup(itself.wait)
         cls.addClassCleanup(itself.kill)
 

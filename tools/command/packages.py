@@ -38,15 +38,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "curl",
     ),
     # Whose installation starts a server: only where nobody else works.
-    "servers": ("memcached", "nginx-light", "libnginx-mod-http-memc"),
+    "servers": ("nginx-light", "libnginx-mod-http-memc"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
-    "bench": (
-        "libmemcached-tools",
-        "memcached",
-        "busybox-static",
-        "cpio",
-    ),
+    "bench": ("libmemcached-tools",),
 }
 
 INSTALL_TIMEOUT = 1800.0
