@@ -39,16 +39,6 @@ pbuf* Copy(pbuf* frame) {
   return copy;
 }
 
-/// A 16-bit one's complement sum of `length` bytes, even in number.
-uint32_t Sum(const void* bytes, size_t length) {
-  const auto* words = static_cast<const uint8_t*>(bytes);
-  uint32_t sum = 0;
-  for (size_t i = 0; i < length; i += 2) {
-    sum += uint32_t{words[i]} | uint32_t{words[i + 1]} << 8;
-  }
-  return sum;
-}
-
 uint16_t Fold(uint32_t sum) {
   sum = (sum & 0xFFFF) + (sum >> 16);
   sum = (sum & 0xFFFF) + (sum >> 16);
@@ -74,7 +64,7 @@ NetDevice::Offload PrepareTcp6(pbuf* frame, uint16_t mtu) {
   if (IP6H_NEXTH(ip) != IP6_NEXTH_TCP) return {};
   auto* tcp = reinterpret_cast<tcp_hdr*>(bytes + kIpStart + IP6_HLEN);
   // RFC 8200 §8.1; the length is in network order already.
-  tcp->chksum = Fold(Sum(&ip->src, 2 * sizeof ip->src) +
+  tcp->chksum = Fold(ebbrt_lwip_sum(&ip->src, 2 * sizeof ip->src) +
                      PP_HTONS(IP6_NEXTH_TCP) + ip->_plen);
   NetDevice::Offload offload{
       .flags = virtio::kNeedsChecksum,
@@ -119,7 +109,7 @@ NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu) {
   if (frame->len < kIpStart + ip_length + TCP_HLEN) return {};
   auto* tcp = reinterpret_cast<tcp_hdr*>(bytes + kIpStart + ip_length);
   uint16_t tcp_length = lwip_ntohs(IPH_LEN(ip)) - ip_length;
-  tcp->chksum = Fold(Sum(&ip->src, 2 * sizeof ip->src) +
+  tcp->chksum = Fold(ebbrt_lwip_sum(&ip->src, 2 * sizeof ip->src) +
                      PP_HTONS(IP_PROTO_TCP) + lwip_htons(tcp_length));
   NetDevice::Offload offload{
       .flags = virtio::kNeedsChecksum,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #ifndef SSIZE_MAX
@@ -27,3 +28,38 @@ void ebbrt_lwip_assertion(const char* file, int line);
 #define LWIP_PLATFORM_DIAG(arguments) \
   do {                                \
   } while (0)
+
+/* An instruction each; lwIP's own are calls. */
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+
+/* The one's complement sum of bytes, as lwIP's own gives it. */
+static inline uint16_t ebbrt_lwip_sum(const void* data, int length) {
+  const uint8_t* at = (const uint8_t*)data;
+  uint64_t sum = 0;
+  for (; length >= 8; at += 8, length -= 8) {
+    uint32_t words[2];
+    memcpy(words, at, sizeof words);
+    sum += words[0];
+    sum += words[1];
+  }
+  if ((length & 4) != 0) {
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+    sum += word;
+    at += 4;
+  }
+  if ((length & 2) != 0) {
+    uint16_t half;
+    memcpy(&half, at, sizeof half);
+    sum += half;
+    at += 2;
+  }
+  if ((length & 1) != 0) sum += *at; /* the next one would be 0 */
+  sum = (sum & 0xFFFFFFFF) + (sum >> 32);
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  return (uint16_t)sum;
+}
+#define LWIP_CHKSUM ebbrt_lwip_sum
