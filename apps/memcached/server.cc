@@ -8,9 +8,11 @@
 namespace ebbrt::memcached {
 namespace {
 
-/// How often a part of the table is swept, and in how many of them all of it.
+/// How often a part of the table is swept: so much that it takes a minute for all
+/// of a large one, and a moment for a small one.
 constexpr std::chrono::seconds kSweepInterval{1};
 constexpr size_t kSweeps = 60;
+constexpr size_t kLeastSwept = 4096;
 
 }  // namespace
 
@@ -41,7 +43,8 @@ void Server::Accept(std::unique_ptr<TcpConnection> tcp) {
 void Server::SweepLater() {
   sweep_.Start(kSweepInterval, [this] {
     Store& items = service_.store;
-    items.Sweep(std::max<size_t>(items.Buckets() / kSweeps, 1), Clock::now());
+    size_t part = std::max(items.Buckets() / kSweeps, kLeastSwept);
+    items.Sweep(std::min(part, items.Buckets()), Clock::now());
     SweepLater();
   });
 }

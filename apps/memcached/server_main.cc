@@ -8,7 +8,9 @@
 //   -I SIZE   the largest value, with k or m for KiB or MiB (1m)
 //   -M        an error when memory is full, instead of evicting
 //   -v        says what goes wrong at connections; -vv also who comes
-#include <cstdlib>
+#include <unistd.h>
+
+#include <algorithm>
 #include <exception>
 #include <string>
 
@@ -22,21 +24,13 @@
 namespace ebbrt::memcached {
 namespace {
 
-/// memcached's own default, unless the machine has less: then what is a good
-/// part of it, because packets need memory too. Found by asking for the memory,
-/// as there is no other question that both platforms answer.
-size_t DefaultMemoryLimit() {
-  constexpr size_t kDefault = 64 << 20;
-  constexpr size_t kLeast = 1 << 20;
-  size_t limit = kDefault;
-  while (limit > kLeast) {
-    // volatile: an allocation that nobody uses may be left out.
-    void* volatile probe = std::malloc(limit + limit / 3);
-    std::free(probe);
-    if (probe != nullptr) break;
-    limit /= 2;
-  }
-  return limit;
+/// memcached's own default, unless the machine has less: then a part of what is
+/// free, because packets need memory too.
+uint64_t DefaultMemoryLimit() {
+  constexpr uint64_t kDefault = 64 << 20;
+  auto free = static_cast<uint64_t>(sysconf(_SC_AVPHYS_PAGES)) *
+              static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::min(kDefault, free / 4 * 3);
 }
 
 Settings ReadSettings(const Options& options) {

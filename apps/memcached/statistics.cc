@@ -1,5 +1,7 @@
 #include "apps/memcached/statistics.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <concepts>
 
@@ -69,6 +71,8 @@ Statistics General(const Service& service, Store::Time now) {
   table.Add("bytes_read", connections.bytes_read);
   table.Add("bytes_written", connections.bytes_written);
   table.Add("limit_maxbytes", report.memory_limit);
+  table.Add("machine_free_bytes",
+            sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE));
   table.Add("accepting_conns", 1);
   table.Add("threads", service.settings.threads);
   table.Add("hash_power_level", report.hash_power);

@@ -10,6 +10,7 @@
 #include "native/backtrace.h"
 #include "native/console_line.h"
 #include "native/cpu.h"
+#include "native/page_allocator.h"
 #include "native/page_info.h"
 #include "native/power.h"
 #include "platform/core.h"
@@ -79,6 +80,10 @@ long sysconf(int name) {
       return static_cast<long>(ebbrt::platform::CoreCount());
     case _SC_PAGESIZE:
       return ebbrt::kPageSize;
+    case _SC_PHYS_PAGES:
+      return static_cast<long>(ebbrt::PageAllocator::Statistics().total);
+    case _SC_AVPHYS_PAGES:
+      return static_cast<long>(ebbrt::PageAllocator::Statistics().free);
     default:
       errno = EINVAL;
       return -1;
