@@ -80,15 +80,16 @@ void Connection::Serve() {
 }
 
 void Connection::WaitForDrain() {
-  patience_.Start(kPatience, [this, waiting = tcp_->QueuedBytes()] {
-    if (tcp_->QueuedBytes() < waiting) return WaitForDrain();
-    if (service_.settings.verbosity > 0) {
-      platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
-                             " does not read its answers: closed\n");
-    }
-    tcp_->Abort();
-    OnClosed({});
-  });
+  patience_.Start(
+      service_.settings.patience, [this, waiting = tcp_->QueuedBytes()] {
+        if (tcp_->QueuedBytes() < waiting) return WaitForDrain();
+        if (service_.settings.verbosity > 0) {
+          platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
+                                 " does not read its answers: closed\n");
+        }
+        tcp_->Abort();
+        OnClosed({});
+      });
 }
 
 }  // namespace ebbrt::memcached

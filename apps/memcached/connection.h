@@ -2,7 +2,6 @@
 // stops listening to a client that does not read them.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <system_error>
 
@@ -16,9 +15,6 @@ namespace ebbrt::memcached {
 /// Lives on its connection's core.
 class Connection : public TcpConnection::Handler {
  public:
-  /// A client that takes nothing of what waits for it for so long is given up.
-  static constexpr std::chrono::seconds kPatience{60};
-
   /// `ended` is called once, as the last thing the connection does, and
   /// destroys it. `service` outlives it.
   Connection(std::unique_ptr<TcpConnection> tcp, Service& service,

@@ -4,8 +4,12 @@
 //   -m MIB         the machine's memory (512): with the image and all packets
 //   -t N           the machine's processors (1); also --cores N
 //   -p PORT        the port to serve (11211)
-//   -U, -c, -I, -M, -v   as of the server
+//   --statistics SECONDS  how often a line tells how it goes (0: never; 1 if a
+//                         terminal shows it)
+//   -U, -c, -I, -M, -v, --patience   as of the server
 //   --machine M    microvm (default), pc or q35
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -42,8 +46,9 @@ unsigned ItemMemory(unsigned machine_mib) {
 NodeSpec ReadArguments() {
   using enum Options::Kind;
   constexpr Options::Known kKnown[] = {
-      {"-p"}, {"-m"}, {"-t"}, {"--cores"},   {"--machine"},
-      {"-U"}, {"-c"}, {"-I"}, {"-M", kFlag}, {"-v", kFlag}};
+      {"-p"},        {"-m"},         {"-t"},           {"--cores"},
+      {"--machine"}, {"--patience"}, {"--statistics"}, {"-U"},
+      {"-c"},        {"-I"},         {"-M", kFlag},    {"-v", kFlag}};
   Options options(runtime::Arguments(), kKnown);
   auto memory = static_cast<unsigned>(options.Number("-m", 512, 16, 1 << 20));
   auto port =
@@ -60,7 +65,11 @@ NodeSpec ReadArguments() {
       .machine = options.Text("--machine", "microvm"),
       .ports = {port},
   };
-  for (const char* option : {"-U", "-c", "-I"}) {
+  auto interval =
+      options.Number("--statistics", isatty(STDOUT_FILENO), 0, 86400);
+  spec.arguments.insert(spec.arguments.end(),
+                        {"--statistics", std::to_string(interval)});
+  for (const char* option : {"-U", "-c", "-I", "--patience"}) {
     auto value = options.Text(option, "");
     if (!value.empty())
       spec.arguments.insert(spec.arguments.end(), {option, value});

@@ -8,8 +8,8 @@
 namespace ebbrt::memcached {
 namespace {
 
-/// How often a part of the table is swept: so much that it takes a minute for all
-/// of a large one, and a moment for a small one.
+/// How often a part of the table is swept: so much that it takes a minute for
+/// all of a large one, and a moment for a small one.
 constexpr std::chrono::seconds kSweepInterval{1};
 constexpr size_t kSweeps = 60;
 constexpr size_t kLeastSwept = 4096;

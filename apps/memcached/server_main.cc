@@ -8,9 +8,13 @@
 //   -I SIZE   the largest value, with k or m for KiB or MiB (1m)
 //   -M        an error when memory is full, instead of evicting
 //   -v        says what goes wrong at connections; -vv also who comes
+//   --patience SECONDS     after which a client that doesn't read goes (60)
+//   --statistics SECONDS   how often the front-end is told how it goes (0:
+//   never)
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <string>
 
@@ -19,6 +23,7 @@
 #include "apps/memcached/server.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
+#include "common/timer.h"
 #include "platform/log.h"
 
 namespace ebbrt::memcached {
@@ -41,20 +46,46 @@ Settings ReadSettings(const Options& options) {
   settings.max_connections =
       static_cast<uint32_t>(options.Number("-c", 1024, 1, 1 << 20));
   settings.verbosity = options.Count("-v");
+  settings.patience =
+      std::chrono::seconds(options.Number("--patience", 60, 1, 86400));
+  settings.report_interval =
+      std::chrono::seconds(options.Number("--statistics", 0, 0, 86400));
   auto mebibytes = options.Number("-m", 0, 1, 1 << 20);
   settings.memory_limit =
       mebibytes != 0 ? mebibytes << 20 : DefaultMemoryLimit();
   return settings;
 }
 
+/// Tells the front-end how it goes, now and after each `interval`.
+void ShowStatistics(std::chrono::seconds interval) {
+  const Service& service = server->GetService();
+  auto report = service.store.Read(Clock::now());
+  auto fill = [&](LiveStatistics::Builder out) {
+    out.setConnections(service.counters.current);
+    out.setItems(report.items[0] + report.items[1] + report.items[2]);
+    out.setBytes(report.bytes);
+    out.setLimit(report.memory_limit);
+    out.setHits(report.counters.get_hits);
+    out.setMisses(report.counters.get_misses);
+    out.setSets(report.counters.cmd_set);
+    out.setEvictions(report.counters.evictions);
+  };
+  // If it doesn't arrive, the front-end is gone and so will this node be.
+  (void)launch_report->Call<&LaunchReport::Show>(fill);
+  static Timer timer;
+  timer.Start(interval, [interval] { ShowStatistics(interval); });
+}
+
 Endpoint Start() {
   using enum Options::Kind;
   constexpr Options::Known kKnown[] = {
-      {"-p"}, {"-U"}, {"-m"}, {"-c"}, {"-I"}, {"-M", kFlag}, {"-v", kFlag}};
+      {"-p"},        {"-U"},        {"-m"},         {"-c"},          {"-I"},
+      {"-M", kFlag}, {"-v", kFlag}, {"--patience"}, {"--statistics"}};
   Options options(runtime::Arguments(), kKnown);
   if (options.Word()) {
     throw UsageError("'" + *options.Word() +
-                     "': expected -p, -U, -m, -c, -I, -M or -v");
+                     "': expected -p, -U, -m, -c, -I, -M, -v, "
+                     "--patience or --statistics");
   }
   Settings settings = ReadSettings(options);
   store->SetMemoryLimit(settings.memory_limit);
@@ -77,6 +108,10 @@ void Run() {
     Endpoint served = Start();
     platform::WriteConsole("memcached: serving at " + served.ToString() + "\n");
     TellFrontEnd([&](LaunchOutcome::Builder out) { out.setPort(served.port); });
+    auto interval = server->GetService().settings.report_interval;
+    if (runtime::Boot().front_end && interval.count() > 0) {
+      ShowStatistics(interval);
+    }
   } catch (const std::exception& error) {
     platform::WriteConsole(std::string("memcached: ") + error.what() + "\n");
     TellFrontEnd(

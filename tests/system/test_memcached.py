@@ -13,7 +13,7 @@ import unittest
 
 import binary_client as binary
 from binary_client import Client, request, store
-from harness import HOSTED, NATIVE, Namespace, processes, require
+from harness import HOSTED, NATIVE, Namespace, eventually, processes, require
 from memcached_server import Hosted, Image
 
 
@@ -393,6 +393,37 @@ class FrontEndTest(unittest.TestCase):
             one_more = idle.enter_context(Client(self.namespace, address))
             self.assertEqual(one_more.take(33), b"ERROR Too many open connections\r\n")
             self.assertTrue(one_more.is_closed())
+
+    def test_a_client_that_never_reads_is_given_up(self) -> None:
+        process = self.start("-m", 64, "--patience", "1")
+        host, port = process.stdout.readline().split()[-1].split(":")
+        address = (host, int(port))
+        deaf = self.enterContext(Client(self.namespace, address))
+        deaf.ask(store(binary.SET, b"wide", bytes(1 << 20)))
+        deaf.send(request(binary.GET, b"wide") * 100)
+        other = self.enterContext(Client(self.namespace, address))
+
+        def is_alone() -> bool:
+            other.send(request(binary.STAT))
+            found = {}
+            while (answer := other.answer()).key:
+                found[answer.key] = answer.value
+            return found[b"curr_connections"] == b"1"
+
+        self.assertFalse(is_alone())
+        self.assertTrue(eventually(is_alone, 15))
+        with self.assertRaises((ConnectionResetError, EOFError)):
+            for _ in range(100):
+                deaf.answer()
+
+    def test_statistics_are_shown(self) -> None:
+        process = self.start("-m", 64, "--statistics", "1")
+        host, port = process.stdout.readline().split()[-1].split(":")
+        client = self.enterContext(Client(self.namespace, (host, int(port))))
+        client.ask(store(binary.SET, b"shown", bytes(1 << 20)))
+        expected = r"^memcached: 1 connections, 1 items in 1\.\d of 44 MiB, .* 0 evictions$"
+        lines = [process.stdout.readline() for _ in range(4)]
+        self.assertRegex("".join(lines), "(?m)" + expected)
 
     def test_errors_name_the_thing(self) -> None:
         for words, expected in (
