@@ -1,10 +1,12 @@
-"""A benchmark's command line, and its results: printed, and as JSON, CSV and SVG."""
+"""A benchmark's command line, and its results: printed, and as JSON, CSV and SVG, and
+as PNG if librsvg's converter is there."""
 
 import argparse
 import csv
 import dataclasses
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -71,7 +73,7 @@ def publish(name: str, tables: list[Table], directory: pathlib.Path) -> None:
     tables may have had other names."""
     described = machine.description()
     directory.mkdir(parents=True, exist_ok=True)
-    for suffix in "csv", "svg":
+    for suffix in "csv", "svg", "png":
         for stale in directory.glob(f"{name}-*.{suffix}"):
             stale.unlink()
     for table in tables:
@@ -82,7 +84,11 @@ def publish(name: str, tables: list[Table], directory: pathlib.Path) -> None:
             writer.writerows(table.rows)
         if table.plot:
             picture = plots.svg(table.plot, table.title, table.columns, table.rows)
-            (directory / f"{name}-{table.name}.svg").write_text(picture)
+            path = directory / f"{name}-{table.name}.svg"
+            path.write_text(picture)
+            if converter := shutil.which("rsvg-convert"):
+                made = path.with_suffix(".png")
+                subprocess.run([converter, "-o", made, path], check=True)
     result = {
         "benchmark": name,
         "machine": described,

@@ -41,7 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "servers": ("nginx-light", "libnginx-mod-http-memc"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
-    "bench": ("libmemcached-tools",),
+    "bench": ("libmemcached-tools", "librsvg2-bin", "fonts-dejavu-core"),
 }
 
 INSTALL_TIMEOUT = 1800.0
