@@ -247,6 +247,17 @@ class CommandTest(unittest.TestCase):
         # The aim; instructions again.
         self.assertLess(cost[64][0], cost[64][1] / 3)
 
+    def test_memcached(self) -> None:
+        require(NATIVE / "apps" / "memcached" / "memcached.elf")
+        tables = self.bench("memcached")
+        cost = {row[0]: row[1:3] for row in tables["connections"]["rows"]}
+        self.assertLess(cost[64][0], cost[64][1] / 3)
+        self.assertEqual({row[0] for row in tables["values"]["rows"]}, {64})
+        self.assertEqual([row[1] for row in tables["latency"]["rows"]], ["EbbRT", "Linux"])
+        parts = [row[1] for row in tables["layers"]["rows"]]
+        self.assertAlmostEqual(sum(parts), 100)
+        self.assertGreater(min(parts), 0)
+
     def test_messages(self) -> None:
         require(NATIVE / "bench" / "bench_messages.elf")
         rows = self.bench("messages")["calls"]["rows"]

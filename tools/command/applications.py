@@ -50,7 +50,7 @@ APPLICATIONS = {
         Application(
             "memcached",
             "a memcached server on a machine of its own, until Ctrl-C",
-            "memcached [-p PORT] [-m MIB] [--cores N] [--machine microvm|pc|q35]",
+            "memcached [-- -m MIB -p PORT -U PORT -c N -I SIZE -t N -M -v ...]",
             "memcached_frontend",
             "memcached",
             lambda image, words: [str(image), *words],
