@@ -59,9 +59,9 @@ TREES = {
         Tree("native", "the images that back-ends boot", for_target=True),
         Tree(
             "asan",
-            "hosted unit tests and nodes under AddressSanitizer and UBSan",
+            "hosted unit tests, nodes and memcached under AddressSanitizer and UBSan",
             options=("-DEBBRT_SANITIZE=address,undefined",),
-            targets=_SANITIZED,
+            targets=(*_SANITIZED, "memcached_hosted"),
         ),
         Tree(
             "tsan",

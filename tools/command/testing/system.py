@@ -31,6 +31,7 @@ SANITIZED = (
     Sanitized("memcached", "test_memcached", "HostedTest"),
     Sanitized("memcached's clients", "test_memcached_clients", "HostedTest"),
     Sanitized("memcached's parity", "test_memcached_parity", "HostedTest"),
+    Sanitized("memcached's soak", "test_memcached_soak", "HostedTest"),
 )
 
 
