@@ -17,6 +17,7 @@ using Outcome = Store::Outcome;
 constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format";
 constexpr std::string_view kBadToken =
     "CLIENT_ERROR bad token in command line format";
+constexpr std::string_view kLongOpaque = "CLIENT_ERROR opaque token too long";
 constexpr size_t kMostWords = 19;  // command, key and flags
 constexpr size_t kLongestOpaque = 32;
 
@@ -112,9 +113,8 @@ std::string_view MetaFlags::ReadOne(std::string_view word, Store::Time now) {
     case 'D':
       return read_number(delta, "CLIENT_ERROR invalid numeric delta value");
     case 'O':
-      return argument.size() >= kLongestOpaque
-                 ? "CLIENT_ERROR opaque token too long"
-                 : std::string_view();
+      return argument.size() >= kLongestOpaque ? kLongOpaque
+                                               : std::string_view();
     case 'P':  // for proxies
     case 'L':
     case 'k':
@@ -213,6 +213,12 @@ std::string_view Status(Outcome outcome) {
       return "CLIENT_ERROR cannot increment or decrement non-numeric value";
   }
   return "ERROR";
+}
+
+/// What md and ma say of what is wrong with their flags.
+std::string_view InFewWords(std::string_view wrong) {
+  return wrong == kLongOpaque ? wrong
+                              : "CLIENT_ERROR invalid or duplicate flag";
 }
 
 std::optional<Store::Mode> SetMode(const MetaFlags& flags) {
@@ -386,9 +392,7 @@ TextSession::Step TextSession::MetaDelete(Context& context) {
   const Words& words = context.words;
   MetaFlags flags;
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
-    return SayError(context, wrong == "CLIENT_ERROR opaque token too long"
-                                 ? wrong
-                                 : "CLIENT_ERROR invalid or duplicate flag");
+    return SayError(context, InFewWords(wrong));
   }
   std::optional<Store::Time> deadline;
   if (flags.Has('T')) deadline = flags.deadline;
@@ -406,9 +410,7 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
   const Words& words = context.words;
   MetaFlags flags;
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
-    return SayError(context, wrong == "CLIENT_ERROR opaque token too long"
-                                 ? wrong
-                                 : "CLIENT_ERROR invalid or duplicate flag");
+    return SayError(context, InFewWords(wrong));
   }
   Store::Delta delta{.amount = flags.delta, .cas = flags.cas};
   if (flags.mode == 'D' || flags.mode == '-') {
@@ -437,17 +439,8 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
   };
   auto outcome = store().Add(flags.key, delta, context.now, answer);
   if (outcome == Outcome::kNotFound && flags.Has('N')) {
-    Line digits;
-    digits.AddNumber(flags.initial);
-    auto item = WithMemory(sizeof(Item), context.now, [&] {
-      return Item::Make(flags.key, digits.View().size());
-    });
-    digits.View().copy(item->InlineValue().data(), digits.View().size());
-    item->binary_key = flags.Has('b');
-    auto stored = store().Insert(
-        {.item = std::move(item), .mode = Store::Mode::kAdd}, context.now);
-    made = stored.outcome == Outcome::kDone;
-    outcome = stored.outcome;
+    outcome = MakeNumber(context, flags);
+    made = outcome == Outcome::kDone;
     if (made) {
       store().Visit(flags.key, context.now, Store::Access::kPeek,
                     [&](Item& item) { answer(item, flags.initial); });
@@ -464,6 +457,18 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
   }
   context.noreply = flags.Has('q') && outcome == Outcome::kDone && !made;
   return Say(context, line.View());
+}
+
+Store::Outcome TextSession::MakeNumber(Context& context,
+                                       const MetaFlags& flags) {
+  Line digits;
+  auto text = digits.AddNumber(flags.initial).View();
+  auto item = WithMemory(sizeof(Item), context.now,
+                         [&] { return Item::Make(flags.key, text.size()); });
+  text.copy(item->InlineValue().data(), text.size());
+  item->binary_key = flags.Has('b');
+  Store::Put put{.item = std::move(item), .mode = Store::Mode::kAdd};
+  return store().Insert(std::move(put), context.now).outcome;
 }
 
 TextSession::Step TextSession::MetaDebug(Context& context) {

@@ -84,6 +84,8 @@ class TextSession : public Session {
   Step MetaDelete(Context& context);
   Step MetaArithmetic(Context& context);
   Step MetaDebug(Context& context);
+  /// Stores the number with which a missing counter begins.
+  Store::Outcome MakeNumber(Context& context, const MetaFlags& flags);
 
   /// Answers with a line, unless the client wants none; done with the command.
   Step Say(Context& context, std::string_view text);
