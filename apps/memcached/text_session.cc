@@ -56,7 +56,7 @@ Session::Progress TextSession::Answer(ReplyBatch& replies, size_t limit,
     if (end == Input::kNone) return WithoutLine();
     auto line = input_.Front(end + 1);
     Context context{replies, limit, now, line.substr(0, end), line.size()};
-    if (end > 1 && line[end - 1] == '\r') context.line.remove_suffix(1);
+    if (context.line.ends_with('\r')) context.line.remove_suffix(1);
     // As memcached, for which it ends a string.
     context.line = context.line.substr(0, context.line.find('\0'));
     Step step = retrieval_ ? Retrieve(context, context.line) : Execute(context);

@@ -96,6 +96,17 @@ TEST(MemcachedText, AFullBatchStopsInTheMiddleOfAGet) {
   EXPECT_EQ(seen, expected + "END\r\nVERSION 1.6.18-ebbrt\r\n");
 }
 
+TEST(MemcachedText, ABatchThatIsFullAtTheLastKeyLeavesOnlyTheEnd) {
+  Talk talk;
+  talk.Say("set k 0 0 1\r\n1\r\n");
+  // A key that only the binary protocol can have stored.
+  talk.store.Insert({.item = Item::Make("\r", 0)}, talk.now);
+  talk.Feed("get k\r\nget k\r\n");
+  EXPECT_EQ(talk.Answer(1), "VALUE k 0 1\r\n1\r\n");
+  EXPECT_EQ(talk.Answer(1), "END\r\n");
+  EXPECT_EQ(talk.Answer(), "VALUE k 0 1\r\n1\r\nEND\r\n");
+}
+
 TEST(MemcachedText, ALineWithoutEndIsNoCommand) {
   Talk talk;
   talk.Say(std::string(2048, 'x'));
