@@ -64,6 +64,13 @@
    wants there, so that both leave as one piece. */
 #define PBUF_LINK_ENCAPSULATION_HLEN 12
 
+/* Dynamic ports (RFC 6335 §6). lwIP takes the one behind a random first one, which
+   must not be the last: its own arithmetic would go on to 0 and find no port. */
+#define TCP_LOCAL_PORT_RANGE_START 0xc000
+#define TCP_LOCAL_PORT_RANGE_END 0xffff
+#define TCP_ENSURE_LOCAL_PORT_RANGE(port) \
+  ((u16_t)((port) % 0x3fffu + TCP_LOCAL_PORT_RANGE_START))
+
 #define TCP_MSS 1460
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 5
