@@ -4,7 +4,6 @@
 #include <new>
 #include <utility>
 
-#include "apps/memcached/line.h"
 #include "apps/memcached/statistics.h"
 
 namespace ebbrt::memcached {
@@ -328,9 +327,7 @@ Store::Result BinarySession::Insert(const Command& command, Store::Time now) {
     put.item = WithMemory(request.value_length, now,
                           [&] { return parser_.TakeItem(); });
   } catch (const std::bad_alloc&) {
-    // As for a value that is too large: better no item than the old one.
-    if (put.mode == Mode::kSet) store().Delete(request.key, 0, now);
-    store().CountNoMemory();
+    store().Refuse(request.key, put.mode, Store::Refusal::kNoMemory, now);
     return {Outcome::kOutOfMemory};
   }
   put.item->flags = extras.flags.Get();
@@ -366,7 +363,8 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
   if (result.outcome == Outcome::kNotFound &&
       extras.expiration.Get() != kNoInitial) {
     sum = extras.initial.Get();
-    result = InsertInitial(extras, now);
+    auto deadline = Store::Deadline(extras.expiration.Get(), now);
+    result = MakeCounter(request.key, sum, deadline, false, now);
   }
   if (result.outcome != Outcome::kDone) {
     return Refuse(replies, result.outcome == Outcome::kNotStored
@@ -377,22 +375,6 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
   BigEndian<uint64_t> number(sum);
   Reply(replies, {reinterpret_cast<const char*>(&number), sizeof number},
         result.cas);
-}
-
-Store::Result BinarySession::InsertInitial(const DeltaExtras& extras,
-                                           Store::Time now) {
-  Line digits;
-  auto text = digits.AddNumber(extras.initial.Get()).View();
-  try {
-    auto item = WithMemory(sizeof(Item), now, [&] {
-      return Item::Make(parser_.Current().key, text.size());
-    });
-    text.copy(item->InlineValue().data(), text.size());
-    item->deadline = Store::Deadline(extras.expiration.Get(), now);
-    return store().Insert({.item = std::move(item), .mode = Mode::kAdd}, now);
-  } catch (const std::bad_alloc&) {
-    return {Outcome::kOutOfMemory};
-  }
 }
 
 void BinarySession::Flush(const Command& command, ReplyBatch& replies,
@@ -419,8 +401,7 @@ void BinarySession::Stat(ReplyBatch& replies, Store::Time now) {
   Reply(replies);
 }
 
-/// The value is being swallowed. A Set also ends what the key held, so that
-/// nobody reads what its owner meant to replace; so does memcached.
+/// The value is being swallowed.
 void BinarySession::RefuseTooLarge(ReplyBatch& replies, Store::Time now) {
   const auto& request = parser_.Current();
   Command command = Decode(request.header.opcode);
@@ -431,8 +412,7 @@ void BinarySession::RefuseTooLarge(ReplyBatch& replies, Store::Time now) {
                                ? Status::kUnknownCommand
                                : Status::kInvalidArguments);
   }
-  store().CountTooLarge();
-  if (command.mode == Mode::kSet) store().Delete(request.key, 0, now);
+  store().Refuse(request.key, command.mode, Store::Refusal::kTooLarge, now);
   Refuse(replies, Status::kTooLarge);
 }
 

@@ -25,7 +25,6 @@ class BinarySession : public Session {
   Store::Result Insert(const Command& command, Store::Time now);
   void Delete(const Command& command, ReplyBatch& replies, Store::Time now);
   void Add(const Command& command, ReplyBatch& replies, Store::Time now);
-  Store::Result InsertInitial(const DeltaExtras& extras, Store::Time now);
   void Flush(const Command& command, ReplyBatch& replies, Store::Time now);
   void Stat(ReplyBatch& replies, Store::Time now);
   void RefuseTooLarge(ReplyBatch& replies, Store::Time now);

@@ -120,7 +120,8 @@ void ebbrt::AppMain() {
         std::string(error.what()) +
             "\nusage: memcached_frontend [IMAGE] [-p PORT] [-U PORT]"
             " [-m MIB] [-c N] [-I SIZE] [-t N] [-M] [-v]"
-            " [--machine microvm|pc|q35]",
+            " [--machine microvm|pc|q35] [--patience SECONDS]"
+            " [--statistics SECONDS]",
         2);
   } catch (const std::exception& error) {
     memcached::Fail(error.what(), 1);

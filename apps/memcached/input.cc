@@ -33,11 +33,6 @@ std::string_view Input::Front(size_t n) {
   return pending_->View().substr(0, n);
 }
 
-std::string_view Input::Peek(size_t n) const {
-  return pending_ == nullptr ? std::string_view()
-                             : pending_->View().substr(0, n);
-}
-
 bool Input::HasLineEndAt(size_t offset) const {
   char end[2];
   pending_->CopyOut(std::as_writable_bytes(std::span(end)), offset);

@@ -28,9 +28,6 @@ class Input {
   /// const. Throws std::bad_alloc; nothing has then changed.
   std::string_view Front(size_t n);
 
-  /// As much of the first `n` bytes as lies in one piece already.
-  std::string_view Peek(size_t n) const;
-
   /// Whether "\r\n" stands at `offset` <= Size() - 2.
   bool HasLineEndAt(size_t offset) const;
 

@@ -9,6 +9,7 @@
 
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/unordered_set_hook.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,6 +45,14 @@ class Item : public boost::intrusive::unordered_set_base_hook<
   using Pointer = std::unique_ptr<Item, Free>;
   using Time = Clock::time_point;
 
+  /// A moment as `accessed` has it.
+  static uint32_t Seconds(Time time) {
+    return static_cast<uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(
+            time.time_since_epoch())
+            .count());
+  }
+
   /// One whose value of `value_length` bytes is still to be filled in. Throws
   /// std::bad_alloc. key.size() <= kMaxKeyLength.
   static Pointer Make(std::string_view key, size_t value_length);
@@ -76,7 +85,7 @@ class Item : public boost::intrusive::unordered_set_base_hook<
   Time deadline = Time::max();  ///< when it ends
   uint64_t cas = 0;             ///< unique for every change of the value
   uint32_t flags = 0;           ///< the client's own
-  uint32_t accessed = 0;        ///< when, in seconds of the clock
+  uint32_t accessed = 0;        ///< when, in Seconds()
   Segment segment = Segment::kHot;
   bool fetched : 1 = false;     ///< was read since it was stored
   bool active : 1 = false;      ///< was read again since then

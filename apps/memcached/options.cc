@@ -74,7 +74,7 @@ uint64_t Options::Number(std::string_view option, uint64_t otherwise,
 uint64_t Options::Size(std::string_view option, uint64_t otherwise,
                        uint64_t low, uint64_t high) const {
   if (!values_.contains(option)) return otherwise;
-  return Checked(option, 0, low, high, "bytes, or with k or m behind it, ");
+  return Checked(option, 0, low, high, "bytes, or with k or m behind it,");
 }
 
 std::string Options::Text(std::string_view option,

@@ -26,11 +26,6 @@ std::byte* ReplyBatch::Extend(size_t n) {
   return at;
 }
 
-void ReplyBatch::Shrink(size_t n) {
-  open_->TrimEnd(n);
-  bytes_ -= n;
-}
-
 void ReplyBatch::AppendShared(std::unique_ptr<IOBuf> bytes) {
   bytes_ += bytes->ChainLength();
   chain_ = JoinChains(std::move(chain_), std::move(bytes));

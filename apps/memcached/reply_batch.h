@@ -16,9 +16,6 @@ class ReplyBatch {
   /// Throws std::bad_alloc.
   std::byte* Extend(size_t n);
 
-  /// Takes back the last `n` bytes of what the last Extend gave.
-  void Shrink(size_t n);
-
   /// Puts a copy on the end. Throws std::bad_alloc.
   void Append(std::string_view bytes) {
     if (!bytes.empty())

@@ -62,7 +62,7 @@ void ShowStatistics(std::chrono::seconds interval) {
   auto report = service.store.Read(Clock::now());
   auto fill = [&](LiveStatistics::Builder out) {
     out.setConnections(service.counters.current);
-    out.setItems(report.items[0] + report.items[1] + report.items[2]);
+    out.setItems(report.Items());
     out.setBytes(report.bytes);
     out.setLimit(report.memory_limit);
     out.setHits(report.counters.get_hits);

@@ -22,7 +22,6 @@ struct Settings {
   uint32_t max_connections = 1024;   ///< -c
   uint32_t verbosity = 0;            ///< -v
   uint64_t memory_limit = 64 << 20;  ///< -m, bytes
-  unsigned threads = 1;
   /// A client that takes nothing of what waits for it for so long is given up.
   std::chrono::seconds patience{60};
   std::chrono::seconds report_interval{0};  ///< to the front-end; 0: none

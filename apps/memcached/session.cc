@@ -1,6 +1,9 @@
 #include "apps/memcached/session.h"
 
+#include <utility>
+
 #include "apps/memcached/binary_session.h"
+#include "apps/memcached/line.h"
 #include "apps/memcached/text_session.h"
 
 namespace ebbrt::memcached {
@@ -10,6 +13,26 @@ std::unique_ptr<Session> Session::For(const IOBuf& data, Service& service) {
     return std::make_unique<BinarySession>(service);
   }
   return std::make_unique<TextSession>(service);
+}
+
+Store::Result Session::MakeCounter(std::string_view key, uint64_t number,
+                                   Store::Time deadline, bool binary_key,
+                                   Store::Time now) {
+  Line digits;
+  auto text = digits.AddNumber(number).View();
+  Item::Pointer item;
+  try {
+    item = WithMemory(sizeof(Item), now,
+                      [&] { return Item::Make(key, text.size()); });
+  } catch (const std::bad_alloc&) {
+    return {Store::Outcome::kOutOfMemory};
+  }
+  text.copy(item->InlineValue().data(), text.size());
+  item->deadline = deadline;
+  item->binary_key = binary_key;
+  return store().Insert(
+      {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
+      now);
 }
 
 }  // namespace ebbrt::memcached

@@ -71,6 +71,12 @@ class Session {
     }
   }
 
+  /// Stores the number with which a missing counter begins. kNotStored if there
+  /// is one by now.
+  Store::Result MakeCounter(std::string_view key, uint64_t number,
+                            Store::Time deadline, bool binary_key,
+                            Store::Time now);
+
   Service& service_;
   Input input_;
 };

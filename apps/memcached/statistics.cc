@@ -8,6 +8,9 @@
 namespace ebbrt::memcached {
 namespace {
 
+/// All connections are served by one core.
+constexpr int kThreads = 1;
+
 class Table {
  public:
   void Add(std::string name, std::string value) {
@@ -22,19 +25,13 @@ class Table {
   Statistics rows_;
 };
 
-int64_t Seconds(Clock::duration duration) {
-  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
-}
-
 Statistics General(const Service& service, Store::Time now) {
   auto report = service.store.Read(now);
   const StoreCounters& store = report.counters;
   const ConnectionCounters& connections = service.counters;
-  uint64_t items = 0;
-  for (uint64_t segment : report.items) items += segment;
   Table table;
-  table.Add("pid", 1);
-  table.Add("uptime", Seconds(now - service.started));
+  table.Add("pid", getpid());
+  table.Add("uptime", Item::Seconds(now) - Item::Seconds(service.started));
   table.Add("time", std::chrono::duration_cast<std::chrono::seconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count());
@@ -74,12 +71,12 @@ Statistics General(const Service& service, Store::Time now) {
   table.Add("machine_free_bytes",
             sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE));
   table.Add("accepting_conns", 1);
-  table.Add("threads", service.settings.threads);
+  table.Add("threads", kThreads);
   table.Add("hash_power_level", report.hash_power);
   table.Add("hash_bytes", report.hash_bytes);
   table.Add("hash_is_expanding", 0);
   table.Add("bytes", report.bytes);
-  table.Add("curr_items", items);
+  table.Add("curr_items", report.Items());
   table.Add("total_items", store.total_items);
   table.Add("expired_unfetched", store.expired_unfetched);
   table.Add("evicted_unfetched", store.evicted_unfetched);
@@ -102,10 +99,10 @@ Statistics OfSettings(const Service& service) {
   table.Add("udpport", settings.udp_port);
   table.Add("inter", "NULL");
   table.Add("verbosity", settings.verbosity);
-  table.Add("evictions", "on");
+  table.Add("evictions", service.store.Evicts() ? "on" : "off");
   table.Add("domain_socket", "NULL");
   table.Add("shutdown_command", "no");
-  table.Add("num_threads", settings.threads);
+  table.Add("num_threads", kThreads);
   table.Add("detail_enabled", "no");
   table.Add("cas_enabled", "yes");
   table.Add("auth_enabled_sasl", "no");
@@ -121,14 +118,12 @@ Statistics OfSettings(const Service& service) {
 /// memcached has such a report for each slab class; here all are in one.
 Statistics OfItems(const Service& service, Store::Time now) {
   auto report = service.store.Read(now);
-  uint64_t items = 0;
-  for (uint64_t segment : report.items) items += segment;
   Table table;
-  if (items == 0) return table.Take();
+  if (report.Items() == 0) return table.Take();
   auto add = [&](const char* name, uint64_t value) {
     table.Add(std::string("items:1:") + name, value);
   };
-  add("number", items);
+  add("number", report.Items());
   add("number_hot", report.items[size_t(Segment::kHot)]);
   add("number_warm", report.items[size_t(Segment::kWarm)]);
   add("number_cold", report.items[size_t(Segment::kCold)]);

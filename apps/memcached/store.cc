@@ -27,12 +27,6 @@ constexpr int kSettleSteps = 2;
 /// How often active items at the cold end are spared before one goes after all.
 constexpr int kSpared = 5;
 
-uint32_t Seconds(Store::Time now) {
-  return static_cast<uint32_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch())
-          .count());
-}
-
 /// A new item for another value in the place of `old`. Throws std::bad_alloc.
 Item::Pointer MakeSuccessor(const Item& old, size_t value_length) {
   auto item = Item::Make(old.Key(), value_length);
@@ -104,13 +98,13 @@ void Store::Count(Access access, bool hit) {
 void Store::Mark(Item& item, Time now) {
   if (item.fetched) item.active = true;
   item.fetched = true;
-  item.accessed = Seconds(now);
+  item.accessed = Item::Seconds(now);
 }
 
 Item& Store::Link(Item::Pointer item, Segment segment, Time now) {
   Item& linked = *item.release();
   linked.cas = ++last_cas_;
-  linked.accessed = Seconds(now);
+  linked.accessed = Item::Seconds(now);
   linked.segment = segment;
   table_.insert(linked);
   QueueOf(segment).push_front(linked);
@@ -141,9 +135,7 @@ void Store::Move(Item& item, Segment to) {
   QueueOf(to).push_front(item);
 }
 
-size_t Store::Used() const {
-  return MemoryUsed() + buckets_.size() * sizeof(Table::bucket_type);
-}
+size_t Store::Used() const { return MemoryUsed() + TableBytes(); }
 
 /// Moves on what hot and warm hold above their shares.
 void Store::Settle() {
@@ -188,12 +180,22 @@ bool Store::EvictOne(Time now) {
   }
 }
 
-bool Store::MakeRoom(size_t bytes, Time now) {
-  Settle();
-  while (Used() + bytes > memory_limit_) {
+/// Whether an item of `bytes` finds room once `old`, which may be null, is
+/// gone. Removes at most what has ended, so not `old`.
+bool Store::WillFit(size_t bytes, const Item* old, Time now) {
+  if (evicts_) return TableBytes() + bytes <= memory_limit_;
+  size_t given_back = old != nullptr ? old->Footprint() : 0;
+  while (Used() - given_back + bytes > memory_limit_) {
     if (!EvictOne(now)) return false;
   }
   return true;
+}
+
+/// Takes the room that WillFit has found.
+void Store::MakeRoom(size_t bytes, Time now) {
+  Settle();
+  while (Used() + bytes > memory_limit_ && EvictOne(now)) {
+  }
 }
 
 bool Store::Evict(size_t bytes, Time now) {
@@ -209,8 +211,7 @@ bool Store::Evict(size_t bytes, Time now) {
 /// at about one item. Without memory for it the chains get longer.
 void Store::GrowIfFull() {
   if (table_.size() < buckets_.size()) return;
-  size_t more_bytes = buckets_.size() * sizeof(Table::bucket_type);
-  if (Used() + more_bytes > memory_limit_) return;
+  if (Used() + TableBytes() > memory_limit_) return;
   try {
     std::vector<Table::bucket_type> more(buckets_.size() * 2);
     table_.rehash(Table::bucket_traits(more.data(), more.size()));
@@ -220,30 +221,30 @@ void Store::GrowIfFull() {
 }
 
 /// Whether `put` may be stored where `old` is, which may be null.
-Store::Outcome Store::Judge(const Put& put, Item* old, bool& stale) {
+Store::Verdict Store::Judge(const Put& put, const Item* old) {
   switch (put.mode) {
     case Mode::kSet:
-      return Outcome::kDone;
+      return {Outcome::kDone};
     case Mode::kAdd:
-      return old == nullptr ? Outcome::kDone : Outcome::kNotStored;
+      return {old == nullptr ? Outcome::kDone : Outcome::kNotStored};
     case Mode::kReplace:
-      return old != nullptr ? Outcome::kDone : Outcome::kNotStored;
+      return {old != nullptr ? Outcome::kDone : Outcome::kNotStored};
     case Mode::kAppend:
     case Mode::kPrepend:
-      if (old == nullptr) return Outcome::kNotStored;
-      return put.cas == 0 || put.cas == old->cas ? Outcome::kDone
-                                                 : Outcome::kExists;
+      if (old == nullptr) return {Outcome::kNotStored};
+      return {put.cas == 0 || put.cas == old->cas ? Outcome::kDone
+                                                  : Outcome::kExists};
     case Mode::kCas:
       break;
   }
   if (old == nullptr) {
     ++counters_.cas_misses;
-    return Outcome::kNotFound;
+    return {Outcome::kNotFound};
   }
-  stale = put.may_be_stale && put.cas != 0 && put.cas < old->cas;
+  bool stale = put.may_be_stale && put.cas != 0 && put.cas < old->cas;
   bool right = put.cas == old->cas || stale;
   ++(right ? counters_.cas_hits : counters_.cas_badval);
-  return right ? Outcome::kDone : Outcome::kExists;
+  return {right ? Outcome::kDone : Outcome::kExists, stale};
 }
 
 /// The item that `put` makes of `old` by appending or prepending. Throws
@@ -262,12 +263,11 @@ Store::Result Store::Insert(Put put, Time now) {
   Item::Pointer extension;  // these are given back after the lock
   Item::Pointer replaced;
   std::lock_guard guard(lock_);
-  ++counters_.cmd_set;
+  if (!put.vivifies) ++counters_.cmd_set;
   Item* old = Find(put.item->Key(), now);
-  bool stale = false;
-  Outcome outcome = Judge(put, old, stale);
+  auto [outcome, stale] = Judge(put, old);
   if (outcome != Outcome::kDone) {
-    if (put.mode == Mode::kAdd) old->accessed = Seconds(now);
+    if (put.mode == Mode::kAdd) old->accessed = Item::Seconds(now);
     return {outcome};
   }
   if (put.mode == Mode::kAppend || put.mode == Mode::kPrepend) {
@@ -285,15 +285,15 @@ Store::Result Store::Insert(Put put, Time now) {
     put.item->token_sent = old->token_sent;
   }
   size_t needed = put.item->Footprint();
-  bool fits =
-      needed + buckets_.size() * sizeof(Table::bucket_type) <= memory_limit_;
-  if (fits || put.mode == Mode::kSet) {
-    if (old != nullptr) replaced = Unlink(*old);
+  bool fits = WillFit(needed, old, now);
+  if (old != nullptr && (fits || put.mode == Mode::kSet)) {
+    replaced = Unlink(*old);
   }
-  if (!fits || !MakeRoom(needed, now)) {
+  if (!fits) {
     ++counters_.store_no_memory;
     return {Outcome::kOutOfMemory};
   }
+  MakeRoom(needed, now);
   return {Outcome::kDone, Link(std::move(put.item), Segment::kHot, now).cas};
 }
 
@@ -329,6 +329,7 @@ Store::Sum Store::AddLocked(std::string_view key, const Delta& delta,
     } catch (const std::bad_alloc&) {
       return {Outcome::kOutOfMemory};
     }
+    if (!WillFit(next->Footprint(), item, now)) return {Outcome::kOutOfMemory};
     Segment segment = item->segment;
     Unlink(*item);
     MakeRoom(next->Footprint(), now);
@@ -390,14 +391,13 @@ void Store::Sweep(size_t buckets, Time now) {
   }
 }
 
-void Store::CountTooLarge() {
+void Store::Refuse(std::string_view key, Mode mode, Refusal why, Time now) {
+  Item::Pointer removed;  // given back after the lock
   std::lock_guard guard(lock_);
-  ++counters_.store_too_large;
-}
-
-void Store::CountNoMemory() {
-  std::lock_guard guard(lock_);
-  ++counters_.store_no_memory;
+  ++(why == Refusal::kTooLarge ? counters_.store_too_large
+                               : counters_.store_no_memory);
+  if (mode != Mode::kSet) return;
+  if (Item* item = Find(key, now)) removed = Unlink(*item);
 }
 
 Store::Report Store::Read(Time now) const {
@@ -406,11 +406,12 @@ Store::Report Store::Read(Time now) const {
   report.counters = counters_;
   for (size_t i = 0; i < kSegments; ++i) report.items[i] = queues_[i].size();
   report.bytes = MemoryUsed();
-  report.hash_bytes = buckets_.size() * sizeof(Table::bucket_type);
+  report.hash_bytes = TableBytes();
   report.hash_power = static_cast<unsigned>(std::countr_zero(buckets_.size()));
   report.memory_limit = memory_limit_;
   const Queue& cold = queues_[size_t(Segment::kCold)];
-  if (!cold.empty()) report.oldest_age = Seconds(now) - cold.back().accessed;
+  if (!cold.empty())
+    report.oldest_age = Item::Seconds(now) - cold.back().accessed;
   return report;
 }
 

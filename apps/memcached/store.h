@@ -88,11 +88,16 @@ class Store : public SharedEbb<Store> {
     uint64_t cas = 0;
     /// kCas of an older item stores all the same, and marks the item stale.
     bool may_be_stale = false;
+    /// It follows from another command, and isn't counted as a set.
+    bool vivifies = false;
   };
   struct Result {
     Outcome outcome;
     uint64_t cas = 0;  ///< the new item's; 0 unless kDone
   };
+
+  /// Why a value is not even tried to be stored.
+  enum class Refusal { kTooLarge, kNoMemory };
 
   /// What an access counts as, and whether it keeps the item from eviction.
   enum class Access {
@@ -114,6 +119,7 @@ class Store : public SharedEbb<Store> {
   struct Report {
     StoreCounters counters;
     std::array<uint64_t, kSegments> items{};
+    uint64_t Items() const { return items[0] + items[1] + items[2]; }
     uint64_t bytes = 0;  ///< of items
     uint64_t hash_bytes = 0;
     unsigned hash_power = 0;
@@ -130,6 +136,7 @@ class Store : public SharedEbb<Store> {
   void SetMemoryLimit(size_t bytes) { memory_limit_ = bytes; }
   /// What would have to evict is kOutOfMemory (`-M`).
   void RefuseWhenFull() { evicts_ = false; }
+  bool Evicts() const { return evicts_; }
   /// Values may be this long, also those that grow (`-I`).
   void SetValueLimit(size_t bytes) { value_limit_ = bytes; }
   size_t ValueLimit() const { return value_limit_; }
@@ -154,8 +161,12 @@ class Store : public SharedEbb<Store> {
   }
 
   /// Stores, or says why not. A kSet that finds no room also ends what it was
-  /// to replace, so that nobody goes on reading it.
+  /// to replace, so that nobody goes on reading it; after any other mode that
+  /// is as before.
   Result Insert(Put put, Time now);
+  /// Counts a value that is not stored, and does what such an Insert would do
+  /// to the key's item.
+  void Refuse(std::string_view key, Mode mode, Refusal why, Time now);
 
   /// Adds to, or takes from, a decimal number, which wraps at 2^64 or stops at
   /// 0; then calls visit(Item&, uint64_t number) as Visit does. A number that
@@ -186,9 +197,6 @@ class Store : public SharedEbb<Store> {
   void Sweep(size_t buckets, Time now);
   size_t Buckets() const { return buckets_.size(); }
 
-  void CountTooLarge();
-  void CountNoMemory();
-
   size_t ItemCount() const { return table_.size(); }
   size_t MemoryUsed() const { return bytes_[0] + bytes_[1] + bytes_[2]; }
   Report Read(Time now) const;
@@ -204,6 +212,10 @@ class Store : public SharedEbb<Store> {
       boost::intrusive::hash<std::hash<std::string_view>>,
       boost::intrusive::power_2_buckets<true>>;
   using Queue = boost::intrusive::list<Item>;
+  struct Verdict {
+    Outcome outcome;
+    bool stale = false;  ///< it is stored, and marked so
+  };
   struct Sum {
     Outcome outcome;
     Item* item = nullptr;
@@ -215,16 +227,20 @@ class Store : public SharedEbb<Store> {
   bool IsFlushed(const Item& item) const { return item.cas <= flushed_cas_; }
   void Count(Access access, bool hit);
   void Mark(Item& item, Time now);
-  Outcome Judge(const Put& put, Item* old, bool& stale);
+  Verdict Judge(const Put& put, const Item* old);
   Item::Pointer Extend(const Put& put, const Item& old) const;
   Sum AddLocked(std::string_view key, const Delta& delta, Time now);
   Item& Link(Item::Pointer item, Segment segment, Time now);
   Item::Pointer Unlink(Item& item);
   void Move(Item& item, Segment to);
+  size_t TableBytes() const {
+    return buckets_.size() * sizeof(Table::bucket_type);
+  }
   size_t Used() const;
   void Settle();
   bool EvictOne(Time now);
-  bool MakeRoom(size_t bytes, Time now);
+  bool WillFit(size_t bytes, const Item* old, Time now);
+  void MakeRoom(size_t bytes, Time now);
   void GrowIfFull();
 
   Queue& QueueOf(Segment segment) { return queues_[size_t(segment)]; }

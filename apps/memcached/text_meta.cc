@@ -7,6 +7,7 @@
 #include "apps/memcached/base64.h"
 #include "apps/memcached/line.h"
 #include "apps/memcached/number.h"
+#include "apps/memcached/text_protocol.h"
 #include "apps/memcached/text_session.h"
 
 namespace ebbrt::memcached {
@@ -14,7 +15,6 @@ namespace {
 
 using Outcome = Store::Outcome;
 
-constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format";
 constexpr std::string_view kBadToken =
     "CLIENT_ERROR bad token in command line format";
 constexpr std::string_view kLongOpaque = "CLIENT_ERROR opaque token too long";
@@ -162,14 +162,6 @@ void AddRemaining(Line& line, Store::Time deadline, Store::Time now) {
   }
 }
 
-uint32_t SecondsSince(uint32_t then, Store::Time now) {
-  using std::chrono::seconds;
-  auto since_epoch = now.time_since_epoch();
-  return static_cast<uint32_t>(
-             std::chrono::duration_cast<seconds>(since_epoch).count()) -
-         then;
-}
-
 /// What a flag asks to be told of the item.
 void AddOfItem(Line& line, char letter, const Item& item, Store::Time now) {
   switch (letter) {
@@ -187,7 +179,7 @@ void AddOfItem(Line& line, char letter, const Item& item, Store::Time now) {
       line.Add(" f").AddNumber(item.flags);
       break;
     case 'l':
-      line.Add(" l").AddNumber(SecondsSince(item.accessed, now));
+      line.Add(" l").AddNumber(Item::Seconds(now) - item.accessed);
       break;
     case 'h':
       line.Add(" h").Add(item.fetched ? '1' : '0');
@@ -208,9 +200,9 @@ std::string_view Status(Outcome outcome) {
     case Outcome::kNotStored:
       return "NS";
     case Outcome::kOutOfMemory:
-      return "SERVER_ERROR out of memory storing object";
+      return kNoMemory;
     case Outcome::kNotNumeric:
-      return "CLIENT_ERROR cannot increment or decrement non-numeric value";
+      return kNotNumeric;
   }
   return "ERROR";
 }
@@ -243,8 +235,8 @@ std::optional<Store::Mode> SetMode(const MetaFlags& flags) {
 
 }  // namespace
 
-TextSession::Step TextSession::Meta(Context& context, char command) {
-  const Words& words = context.words;
+TextSession::Step TextSession::Meta(Context& context, const Words& words,
+                                    char command) {
   if (command == 'n') return SayError(context, "MN");
   if (std::string_view("gsdae").find(command) == std::string_view::npos) {
     return SayError(context, "ERROR");
@@ -259,20 +251,19 @@ TextSession::Step TextSession::Meta(Context& context, char command) {
   }
   switch (command) {
     case 'g':
-      return MetaGet(context);
+      return MetaGet(context, words);
     case 's':
-      return MetaSet(context);
+      return MetaSet(context, words);
     case 'd':
-      return MetaDelete(context);
+      return MetaDelete(context, words);
     case 'a':
-      return MetaArithmetic(context);
+      return MetaArithmetic(context, words);
     default:
-      return MetaDebug(context);
+      return MetaDebug(context, words);
   }
 }
 
-TextSession::Step TextSession::MetaGet(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
   MetaFlags flags;
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
     return SayError(context, wrong);
@@ -311,11 +302,11 @@ TextSession::Step TextSession::MetaGet(Context& context) {
       line.Add(" W");
       item.token_sent = true;
     }
-    line.Add("\r\n");
+    line.Add(kLineEnd);
     context.replies.Append(line.View());
     if (!value) return;
     AppendValue(context.replies, item);
-    context.replies.Append("\r\n");
+    context.replies.Append(kLineEnd);
   };
   bool hit = store().Visit(flags.key, context.now, access, answer);
   if (!hit && flags.Has('N')) {
@@ -323,7 +314,8 @@ TextSession::Step TextSession::MetaGet(Context& context) {
                            [&] { return Item::Make(flags.key, 0); });
     item->binary_key = flags.Has('b');
     auto stored = store().Insert(
-        {.item = std::move(item), .mode = Store::Mode::kAdd}, context.now);
+        {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
+        context.now);
     made = stored.outcome == Outcome::kDone;
     auto again = flags.Has('u') ? Access::kPeek : Access::kMade;
     hit = store().Visit(flags.key, context.now, again, answer);
@@ -335,13 +327,9 @@ TextSession::Step TextSession::MetaGet(Context& context) {
   return Say(context, line.View());
 }
 
-TextSession::Step TextSession::MetaSet(Context& context) {
-  const Words& words = context.words;
-  auto length = words.Size() > 2 ? ParseSigned(words[2]) : std::nullopt;
-  constexpr int32_t kLongest = std::numeric_limits<int32_t>::max() - 2;
-  if (!length || *length < 0 || *length > kLongest) {
-    return SayError(context, kBadFormat);
-  }
+TextSession::Step TextSession::MetaSet(Context& context, const Words& words) {
+  auto length = words.Size() > 2 ? ParseLength(words[2]) : std::nullopt;
+  if (!length) return SayError(context, kBadFormat);
   MetaFlags flags;
   auto wrong = flags.Read(words, 3, context.now);
   auto mode = SetMode(flags);
@@ -349,8 +337,7 @@ TextSession::Step TextSession::MetaSet(Context& context) {
     wrong = "CLIENT_ERROR invalid mode for ms M token";
   }
   if (!wrong.empty()) {
-    uint64_t size = static_cast<uint64_t>(*length) + 2;
-    input_.Skip(std::exchange(context.line_size, 0) + size);
+    context.size += *length + kLineEnd.size();
     return SayError(context, wrong);
   }
   // Before the line that it lies in goes.
@@ -363,17 +350,14 @@ TextSession::Step TextSession::MetaSet(Context& context) {
     tells_cas = true;
     before_cas = echoes.View().size();
   }
-  Item::Pointer item;
-  Step step = TakeItem(context,
-                       {.mode = *mode,
-                        .key = flags.key,
-                        .flags = flags.client_flags,
-                        .deadline = flags.deadline,
-                        .length = static_cast<uint64_t>(*length)},
-                       item);
-  if (item == nullptr) return step;
-  item->binary_key = flags.Has('b');
-  auto result = store().Insert({.item = std::move(item),
+  auto taken = TakeItem(context, {.mode = *mode,
+                                  .key = flags.key,
+                                  .flags = flags.client_flags,
+                                  .deadline = flags.deadline,
+                                  .length = *length});
+  if (taken.item == nullptr) return taken.step;
+  taken.item->binary_key = flags.Has('b');
+  auto result = store().Insert({.item = std::move(taken.item),
                                 .mode = *mode,
                                 .cas = flags.cas,
                                 .may_be_stale = flags.Has('I')},
@@ -388,8 +372,8 @@ TextSession::Step TextSession::MetaSet(Context& context) {
   return Say(context, line.View());
 }
 
-TextSession::Step TextSession::MetaDelete(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::MetaDelete(Context& context,
+                                          const Words& words) {
   MetaFlags flags;
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
     return SayError(context, InFewWords(wrong));
@@ -406,8 +390,8 @@ TextSession::Step TextSession::MetaDelete(Context& context) {
   return Say(context, line.View());
 }
 
-TextSession::Step TextSession::MetaArithmetic(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::MetaArithmetic(Context& context,
+                                              const Words& words) {
   MetaFlags flags;
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
     return SayError(context, InFewWords(wrong));
@@ -435,11 +419,14 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
       }
       AddEcho(line, words[i], flags);
     }
-    if (value) line.Add("\r\n").Add(digits.View());
+    if (value) line.Add(kLineEnd).Add(digits.View());
   };
   auto outcome = store().Add(flags.key, delta, context.now, answer);
   if (outcome == Outcome::kNotFound && flags.Has('N')) {
-    outcome = MakeNumber(context, flags);
+    // Its deadline is one of the flags.
+    outcome = MakeCounter(flags.key, flags.initial, Store::Time::max(),
+                          flags.Has('b'), context.now)
+                  .outcome;
     made = outcome == Outcome::kDone;
     if (made) {
       store().Visit(flags.key, context.now, Store::Access::kPeek,
@@ -449,7 +436,7 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
   if (outcome == Outcome::kNotNumeric || outcome == Outcome::kOutOfMemory) {
     return SayError(context, outcome == Outcome::kNotNumeric
                                  ? Status(outcome)
-                                 : "SERVER_ERROR out of memory");
+                                 : kNoMemoryToCount);
   }
   if (outcome != Outcome::kDone) {
     line.Add(Status(outcome));
@@ -459,20 +446,7 @@ TextSession::Step TextSession::MetaArithmetic(Context& context) {
   return Say(context, line.View());
 }
 
-Store::Outcome TextSession::MakeNumber(Context& context,
-                                       const MetaFlags& flags) {
-  Line digits;
-  auto text = digits.AddNumber(flags.initial).View();
-  auto item = WithMemory(sizeof(Item), context.now,
-                         [&] { return Item::Make(flags.key, text.size()); });
-  text.copy(item->InlineValue().data(), text.size());
-  item->binary_key = flags.Has('b');
-  Store::Put put{.item = std::move(item), .mode = Store::Mode::kAdd};
-  return store().Insert(std::move(put), context.now).outcome;
-}
-
-TextSession::Step TextSession::MetaDebug(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::MetaDebug(Context& context, const Words& words) {
   std::string key(words[1]);
   bool binary = words.Size() > 2 && words[2] == "b";
   if (binary) {
@@ -486,7 +460,7 @@ TextSession::Step TextSession::MetaDebug(Context& context) {
         line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
         line.Add(" exp=");
         AddRemaining(line, item.deadline, context.now);
-        line.Add(" la=").AddNumber(SecondsSince(item.accessed, context.now));
+        line.Add(" la=").AddNumber(Item::Seconds(context.now) - item.accessed);
         line.Add(" cas=").AddNumber(item.cas);
         line.Add(" fetch=").Add(item.fetched ? "yes" : "no");
         line.Add(" cls=1 size=").AddNumber(item.Footprint());

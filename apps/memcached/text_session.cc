@@ -1,11 +1,13 @@
 #include "apps/memcached/text_session.h"
 
+#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "apps/memcached/line.h"
 #include "apps/memcached/number.h"
 #include "apps/memcached/statistics.h"
+#include "apps/memcached/text_protocol.h"
 
 namespace ebbrt::memcached {
 namespace {
@@ -15,17 +17,8 @@ namespace {
 constexpr size_t kLongestLine = 2048;
 constexpr size_t kLongestGet = 1 << 20;
 
-constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format";
 constexpr std::string_view kBadExpiration =
     "CLIENT_ERROR invalid exptime argument";
-constexpr std::string_view kTooLarge =
-    "SERVER_ERROR object too large for cache";
-constexpr std::string_view kNoMemory =
-    "SERVER_ERROR out of memory storing object";
-
-/// memcached reads lengths as int and adds the line's end.
-constexpr int64_t kLongestValue = std::numeric_limits<int32_t>::max() - 2;
-constexpr size_t kLineEnd = 2;
 
 std::string_view Text(Store::Outcome outcome) {
   switch (outcome) {
@@ -40,7 +33,7 @@ std::string_view Text(Store::Outcome outcome) {
     case Store::Outcome::kOutOfMemory:
       return kNoMemory;
     case Store::Outcome::kNotNumeric:
-      return "CLIENT_ERROR cannot increment or decrement non-numeric value";
+      return kNotNumeric;
   }
   return "ERROR";
 }
@@ -60,24 +53,18 @@ Session::Progress TextSession::Answer(ReplyBatch& replies, size_t limit,
     // As memcached, for which it ends a string.
     context.line = context.line.substr(0, context.line.find('\0'));
     Step step = retrieval_ ? Retrieve(context, context.line) : Execute(context);
-    switch (step) {
-      case Step::kNext:
-      case Step::kFull:
-        break;
-      case Step::kNeedMore:
-        return Progress::kWaiting;
-      case Step::kEnd:
-        return Progress::kEnded;
-    }
+    if (step == Step::kNeedMore) return Progress::kWaiting;
+    if (step == Step::kEnd) return Progress::kEnded;
+    input_.Skip(context.size);
   }
   return Progress::kFull;
 }
 
 /// No line has ended yet.
-Session::Progress TextSession::WithoutLine() const {
+Session::Progress TextSession::WithoutLine() {
   size_t size = input_.Size();
   if (size <= kLongestLine) return Progress::kWaiting;
-  auto start = input_.Peek(kLongestLine);
+  auto start = input_.Front(kLongestLine);
   auto command = Words::TakeWord(start);
   bool get = command == "get" || command == "gets";
   return get && size <= kLongestGet ? Progress::kWaiting : Progress::kEnded;
@@ -85,9 +72,9 @@ Session::Progress TextSession::WithoutLine() const {
 
 TextSession::Step TextSession::SayError(Context& context,
                                         std::string_view text) {
-  std::byte* at = context.replies.Extend(text.size() + kLineEnd);
+  std::byte* at = context.replies.Extend(text.size() + kLineEnd.size());
   std::memcpy(at, text.data(), text.size());
-  std::memcpy(at + text.size(), "\r\n", kLineEnd);
+  std::memcpy(at + text.size(), kLineEnd.data(), kLineEnd.size());
   return Step::kNext;
 }
 
@@ -96,46 +83,41 @@ TextSession::Step TextSession::Say(Context& context, std::string_view text) {
 }
 
 TextSession::Step TextSession::Execute(Context& context) {
-  context.words = Words(context.line);
-  const Words& words = context.words;
-  Step step = Step::kNext;
-  if (words.Size() == 0 || words[0].size() < 2) {
-    step = SayError(context, "ERROR");
-  } else if (words[0][0] == 'm' && words[0].size() == 2) {
-    step = Meta(context, words[0][1]);
-  } else if (words[0] == "get" || words[0] == "bget") {
-    return Get(context, false, false);
-  } else if (words[0] == "gets") {
-    return Get(context, true, false);
-  } else if (words[0] == "set") {
-    step = StoreValue(context, Store::Mode::kSet);
-  } else {
-    step = ExecuteOther(context);
+  auto rest = context.line;
+  auto command = Words::TakeWord(rest);
+  if (command == "get" || command == "bget") {
+    return Get(context, rest, false, false);
   }
-  // What reads a value has consumed the line with it.
-  if (step == Step::kNext) input_.Skip(std::exchange(context.line_size, 0));
-  return step;
+  if (command == "gets") return Get(context, rest, true, false);
+  if (command == "gat") return Get(context, rest, false, true);
+  if (command == "gats") return Get(context, rest, true, true);
+  if (command.size() < 2) return SayError(context, "ERROR");
+  Words words(context.line);
+  if (command[0] == 'm' && command.size() == 2) {
+    return Meta(context, words, command[1]);
+  }
+  return ExecuteOther(context, words);
 }
 
-TextSession::Step TextSession::ExecuteOther(Context& context) {
+TextSession::Step TextSession::ExecuteOther(Context& context,
+                                            const Words& words) {
   using Mode = Store::Mode;
   using Direction = Store::Delta::Direction;
-  std::string_view command = context.words[0];
-  if (command == "add") return StoreValue(context, Mode::kAdd);
-  if (command == "replace") return StoreValue(context, Mode::kReplace);
-  if (command == "append") return StoreValue(context, Mode::kAppend);
-  if (command == "prepend") return StoreValue(context, Mode::kPrepend);
-  if (command == "cas") return StoreValue(context, Mode::kCas);
-  if (command == "gat") return Get(context, false, true);
-  if (command == "gats") return Get(context, true, true);
-  if (command == "delete") return Delete(context);
-  if (command == "incr") return Arithmetic(context, Direction::kUp);
-  if (command == "decr") return Arithmetic(context, Direction::kDown);
-  if (command == "touch") return Touch(context);
-  if (command == "stats") return Stats(context);
-  if (command == "flush_all") return FlushAll(context);
-  if (command == "verbosity") return Verbosity(context);
-  if (command == "cache_memlimit") return MemoryLimit(context);
+  auto command = words[0];
+  if (command == "set") return StoreValue(context, words, Mode::kSet);
+  if (command == "add") return StoreValue(context, words, Mode::kAdd);
+  if (command == "replace") return StoreValue(context, words, Mode::kReplace);
+  if (command == "append") return StoreValue(context, words, Mode::kAppend);
+  if (command == "prepend") return StoreValue(context, words, Mode::kPrepend);
+  if (command == "cas") return StoreValue(context, words, Mode::kCas);
+  if (command == "delete") return Delete(context, words);
+  if (command == "incr") return Arithmetic(context, words, Direction::kUp);
+  if (command == "decr") return Arithmetic(context, words, Direction::kDown);
+  if (command == "touch") return Touch(context, words);
+  if (command == "stats") return Stats(context, words);
+  if (command == "flush_all") return FlushAll(context, words);
+  if (command == "verbosity") return Verbosity(context, words);
+  if (command == "cache_memlimit") return MemoryLimit(context, words);
   if (command == "version") {
     return SayError(context, Line("VERSION ").Add(kVersion).View());
   }
@@ -146,34 +128,28 @@ TextSession::Step TextSession::ExecuteOther(Context& context) {
   if (command == "watch") {
     return SayError(context, "CLIENT_ERROR watch commands not allowed");
   }
-  if (context.words.Last().starts_with("HTTP/")) return Step::kEnd;
+  if (words.Last().starts_with("HTTP/")) return Step::kEnd;
   return SayError(context, "ERROR");
 }
 
 // --- retrieval ---------------------------------------------------------------
 
-TextSession::Step TextSession::Get(Context& context, bool with_cas,
-                                   bool touches) {
-  const Words& words = context.words;
-  auto refuse = [&](std::string_view text) {
-    SayError(context, text);
-    input_.Skip(std::exchange(context.line_size, 0));
-    return Step::kNext;
-  };
-  if (words.Size() < 2) return refuse("ERROR");
+TextSession::Step TextSession::Get(Context& context, std::string_view keys,
+                                   bool with_cas, bool touches) {
   Retrieval retrieval{.with_cas = with_cas};
-  auto keys = context.line;
-  Words::TakeWord(keys);
+  if (keys.find_first_not_of(' ') == keys.npos) {
+    return SayError(context, "ERROR");
+  }
   if (touches) {
     auto expiration = ParseSigned(Words::TakeWord(keys));
-    if (!expiration) return refuse(kBadExpiration);
+    if (!expiration) return SayError(context, kBadExpiration);
     retrieval.deadline = Store::Deadline(*expiration, context.now);
   }
   // Before the first one is answered.
   if (keys.size() > kMaxKeyLength) {
     for (auto rest = keys; !rest.empty();) {
       if (Words::TakeWord(rest).size() > kMaxKeyLength) {
-        return refuse(kBadFormat);
+        return SayError(context, kBadFormat);
       }
     }
   }
@@ -190,13 +166,12 @@ TextSession::Step TextSession::Retrieve(Context& context,
     if (key.empty()) break;
     RetrieveOne(context, key);
     if (context.replies.Bytes() >= context.limit) {
-      input_.Skip(static_cast<size_t>(keys.data() - context.line.data()));
-      return Step::kFull;
+      context.size = static_cast<size_t>(keys.data() - context.line.data());
+      return Step::kNext;
     }
   }
   retrieval_.reset();
   context.replies.Append("END\r\n");
-  input_.Skip(std::exchange(context.line_size, 0));
   return Step::kNext;
 }
 
@@ -209,17 +184,17 @@ void TextSession::RetrieveOne(Context& context, std::string_view key) {
     line.Add(key).Add(' ').AddNumber(item.flags);
     line.Add(' ').AddNumber(item.ValueLength());
     if (retrieval_->with_cas) line.Add(' ').AddNumber(item.cas);
-    line.Add("\r\n");
+    line.Add(kLineEnd);
     context.replies.Append(line.View());
     AppendValue(context.replies, item);
-    context.replies.Append("\r\n");
+    context.replies.Append(kLineEnd);
   });
 }
 
 // --- storage -----------------------------------------------------------------
 
-TextSession::Step TextSession::StoreValue(Context& context, Store::Mode mode) {
-  const Words& words = context.words;
+TextSession::Step TextSession::StoreValue(Context& context, const Words& words,
+                                          Store::Mode mode) {
   // set KEY FLAGS EXPTIME LENGTH [CAS] [noreply]
   size_t least = mode == Store::Mode::kCas ? 6 : 5;
   if (words.Size() != least && words.Size() != least + 1) {
@@ -228,77 +203,63 @@ TextSession::Step TextSession::StoreValue(Context& context, Store::Mode mode) {
   context.noreply = words.Last() == "noreply";
   auto flags = ParseUnsigned(words[2], std::numeric_limits<uint32_t>::max());
   auto expiration = ParseSigned(words[3]);
-  auto length = ParseSigned(words[4]);
+  auto length = ParseLength(words[4]);
   auto cas = least == 6 ? ParseUnsigned(words[5]) : 0;
   if (words[1].size() > kMaxKeyLength || !flags || !expiration || !length ||
-      !cas || *length < 0 || *length > kLongestValue) {
+      !cas) {
     return Say(context, kBadFormat);
   }
-  Item::Pointer item;
-  Step step = TakeItem(context,
-                       {.mode = mode,
-                        .key = words[1],
-                        .flags = static_cast<uint32_t>(*flags),
-                        .deadline = Store::Deadline(*expiration, context.now),
-                        .length = static_cast<uint64_t>(*length)},
-                       item);
-  if (item == nullptr) return step;
+  auto taken =
+      TakeItem(context, {.mode = mode,
+                         .key = words[1],
+                         .flags = static_cast<uint32_t>(*flags),
+                         .deadline = Store::Deadline(*expiration, context.now),
+                         .length = *length});
+  if (taken.item == nullptr) return taken.step;
   auto result = store().Insert(
-      {.item = std::move(item), .mode = mode, .cas = *cas}, context.now);
+      {.item = std::move(taken.item), .mode = mode, .cas = *cas}, context.now);
   return Say(context, Text(result.outcome));
 }
 
-TextSession::Step TextSession::TakeItem(Context& context,
-                                        const Storage& storage,
-                                        Item::Pointer& item) {
-  uint64_t value_end = context.line_size + storage.length;
-  uint64_t end = value_end + kLineEnd;
-  auto refuse = [&](std::string_view text) {
-    // Better no item than one that its owner meant to replace.
-    if (storage.mode == Store::Mode::kSet) {
-      store().Delete(storage.key, 0, context.now);
-    }
-    Say(context, text);
-    context.line_size = 0;
-    input_.Skip(end);
-    return Step::kNext;
+TextSession::Taken TextSession::TakeItem(Context& context,
+                                         const Storage& storage) {
+  using Refusal = Store::Refusal;
+  size_t line_size = context.size;
+  uint64_t value_end = line_size + storage.length;
+  uint64_t end = value_end + kLineEnd.size();
+  auto refuse = [&](Refusal why) {
+    store().Refuse(storage.key, storage.mode, why, context.now);
+    Say(context, why == Refusal::kTooLarge ? kTooLarge : kNoMemory);
+    return Taken{};
   };
-  if (storage.length > store().ValueLimit()) {
-    store().CountTooLarge();
-    return refuse(kTooLarge);
-  }
+  context.size = end;
+  if (storage.length > store().ValueLimit()) return refuse(Refusal::kTooLarge);
   if (input_.Size() < end) {
     needed_ = end;
-    return Step::kNeedMore;
+    return {.item = nullptr, .step = Step::kNeedMore};
   }
   if (!input_.HasLineEndAt(value_end)) {
     Say(context, "CLIENT_ERROR bad data chunk");
-    context.line_size = 0;
-    input_.Skip(end);
-    return Step::kNext;
+    return {};
   }
-  Item::Pointer made;
+  Item::Pointer item;
   try {
     WithMemory(storage.length, context.now, [&] {
-      made = Item::Make(storage.key, storage.length);
-      input_.MoveValueTo(*made, context.line_size);
+      item = Item::Make(storage.key, storage.length);
+      input_.MoveValueTo(*item, line_size);
     });
   } catch (const std::bad_alloc&) {
-    store().CountNoMemory();
-    return refuse(kNoMemory);
+    return refuse(Refusal::kNoMemory);
   }
-  context.line_size = 0;
-  input_.Skip(kLineEnd);
-  made->flags = storage.flags;
-  made->deadline = storage.deadline;
-  item = std::move(made);
-  return Step::kNext;
+  context.size = kLineEnd.size();
+  item->flags = storage.flags;
+  item->deadline = storage.deadline;
+  return {.item = std::move(item)};
 }
 
 // --- other commands ----------------------------------------------------------
 
-TextSession::Step TextSession::Delete(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::Delete(Context& context, const Words& words) {
   if (words.Size() < 2 || words.Size() > 4) return SayError(context, "ERROR");
   if (words.Size() > 2) {
     // Once there was a time to wait before it; 0 is still taken.
@@ -318,9 +279,8 @@ TextSession::Step TextSession::Delete(Context& context) {
              outcome == Store::Outcome::kDone ? "DELETED" : "NOT_FOUND");
 }
 
-TextSession::Step TextSession::Arithmetic(Context& context,
+TextSession::Step TextSession::Arithmetic(Context& context, const Words& words,
                                           Store::Delta::Direction direction) {
-  const Words& words = context.words;
   if (words.Size() != 3 && words.Size() != 4) return SayError(context, "ERROR");
   context.noreply = words.Last() == "noreply";
   if (words[1].size() > kMaxKeyLength) return Say(context, kBadFormat);
@@ -333,13 +293,11 @@ TextSession::Step TextSession::Arithmetic(Context& context,
       words[1], {.direction = direction, .amount = *amount}, context.now,
       [&](Item&, uint64_t sum) { line.AddNumber(sum); });
   if (outcome == Store::Outcome::kDone) return Say(context, line.View());
-  return Say(context, outcome == Store::Outcome::kOutOfMemory
-                          ? "SERVER_ERROR out of memory"
-                          : Text(outcome));
+  return Say(context, outcome == Store::Outcome::kOutOfMemory ? kNoMemoryToCount
+                                                              : Text(outcome));
 }
 
-TextSession::Step TextSession::Touch(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::Touch(Context& context, const Words& words) {
   if (words.Size() != 3 && words.Size() != 4) return SayError(context, "ERROR");
   context.noreply = words.Last() == "noreply";
   if (words[1].size() > kMaxKeyLength) return Say(context, kBadFormat);
@@ -351,8 +309,7 @@ TextSession::Step TextSession::Touch(Context& context) {
   return Say(context, found ? "TOUCHED" : "NOT_FOUND");
 }
 
-TextSession::Step TextSession::FlushAll(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::FlushAll(Context& context, const Words& words) {
   if (words.Size() > 3) return SayError(context, "ERROR");
   context.noreply = words.Last() == "noreply";
   auto when = context.now;
@@ -365,8 +322,7 @@ TextSession::Step TextSession::FlushAll(Context& context) {
   return Say(context, "OK");
 }
 
-TextSession::Step TextSession::Verbosity(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::Verbosity(Context& context, const Words& words) {
   if (words.Size() != 2 && words.Size() != 3) return SayError(context, "ERROR");
   context.noreply = words.Last() == "noreply";
   auto level = ParseUnsigned(words[1], std::numeric_limits<uint32_t>::max());
@@ -375,8 +331,8 @@ TextSession::Step TextSession::Verbosity(Context& context) {
   return Say(context, "OK");
 }
 
-TextSession::Step TextSession::MemoryLimit(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::MemoryLimit(Context& context,
+                                           const Words& words) {
   if (words.Size() != 2 && words.Size() != 3) return SayError(context, "ERROR");
   context.noreply = words.Last() == "noreply";
   auto mebibytes =
@@ -395,8 +351,7 @@ TextSession::Step TextSession::MemoryLimit(Context& context) {
   return Say(context, "OK");
 }
 
-TextSession::Step TextSession::Stats(Context& context) {
-  const Words& words = context.words;
+TextSession::Step TextSession::Stats(Context& context, const Words& words) {
   std::string_view section = words.Size() > 1 ? words[1] : std::string_view();
   if (section == "reset") {
     ResetStatistics(service_);

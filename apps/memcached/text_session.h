@@ -23,7 +23,7 @@ class TextSession : public Session {
   Progress Answer(ReplyBatch& replies, size_t limit, Store::Time now) override;
 
  private:
-  enum class Step { kNext, kNeedMore, kFull, kEnd };
+  enum class Step { kNext, kNeedMore, kEnd };
 
   /// A command that is being executed.
   struct Context {
@@ -31,8 +31,9 @@ class TextSession : public Session {
     size_t limit;  ///< as in Answer
     Store::Time now;
     std::string_view line;  ///< without its end
-    size_t line_size;       ///< with it
-    Words words = {};
+    /// Bytes of the input that are the command's, to be skipped after it: at
+    /// first the line with its end.
+    uint64_t size;
     bool noreply = false;
   };
 
@@ -49,43 +50,46 @@ class TextSession : public Session {
     uint32_t flags = 0;
     Store::Time deadline = Store::Time::max();
     uint64_t length = 0;
-    uint64_t cas = 0;
+  };
+  /// What came of its value.
+  struct Taken {
+    Item::Pointer item;       ///< null: there is none to store
+    Step step = Step::kNext;  ///< kNeedMore: the value has not come yet
   };
 
-  Progress WithoutLine() const;
+  Progress WithoutLine();
   Step Execute(Context& context);
-  Step ExecuteOther(Context& context);
+  Step ExecuteOther(Context& context, const Words& words);
 
   // --- retrieval -------------------------------------------------------------
-  Step Get(Context& context, bool with_cas, bool touches);
+  Step Get(Context& context, std::string_view keys, bool with_cas,
+           bool touches);
   Step Retrieve(Context& context, std::string_view keys);
   void RetrieveOne(Context& context, std::string_view key);
 
   // --- storage ---------------------------------------------------------------
-  Step StoreValue(Context& context, Store::Mode mode);
-  /// The item with its value, whose size has been checked; null while it has
-  /// not come. Consumes command and value. What is wrong with it is answered.
-  Step TakeItem(Context& context, const Storage& storage, Item::Pointer& item);
+  Step StoreValue(Context& context, const Words& words, Store::Mode mode);
+  /// The item with its value, which is the command's from now on; the line may
+  /// be gone then. What is wrong with it is answered.
+  Taken TakeItem(Context& context, const Storage& storage);
 
   // --- other commands --------------------------------------------------------
-  Step Delete(Context& context);
-  Step Arithmetic(Context& context, Store::Delta::Direction direction);
-  Step Touch(Context& context);
-  Step FlushAll(Context& context);
-  Step Verbosity(Context& context);
-  Step MemoryLimit(Context& context);
-  Step Stats(Context& context);
+  Step Delete(Context& context, const Words& words);
+  Step Arithmetic(Context& context, const Words& words,
+                  Store::Delta::Direction direction);
+  Step Touch(Context& context, const Words& words);
+  Step FlushAll(Context& context, const Words& words);
+  Step Verbosity(Context& context, const Words& words);
+  Step MemoryLimit(Context& context, const Words& words);
+  Step Stats(Context& context, const Words& words);
 
-  // --- meta commands (text_meta.cc)
-  // --------------------------------------------
-  Step Meta(Context& context, char command);
-  Step MetaGet(Context& context);
-  Step MetaSet(Context& context);
-  Step MetaDelete(Context& context);
-  Step MetaArithmetic(Context& context);
-  Step MetaDebug(Context& context);
-  /// Stores the number with which a missing counter begins.
-  Store::Outcome MakeNumber(Context& context, const MetaFlags& flags);
+  // --- meta commands (text_meta.cc) ------------------------------------------
+  Step Meta(Context& context, const Words& words, char command);
+  Step MetaGet(Context& context, const Words& words);
+  Step MetaSet(Context& context, const Words& words);
+  Step MetaDelete(Context& context, const Words& words);
+  Step MetaArithmetic(Context& context, const Words& words);
+  Step MetaDebug(Context& context, const Words& words);
 
   /// Answers with a line, unless the client wants none; done with the command.
   Step Say(Context& context, std::string_view text);

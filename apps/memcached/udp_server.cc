@@ -22,8 +22,8 @@ static_assert(sizeof(DatagramHeader) == 8 && alignof(DatagramHeader) == 1);
 
 /// As memcached: with all headers it fits an Ethernet frame.
 constexpr size_t kMaxPayload = 1400 - sizeof(DatagramHeader);
-/// Answers that would be longer end here: a datagram that begs for megabytes
-/// may come from anybody.
+/// Longer answers are not given: a datagram that begs for megabytes may come
+/// from anybody.
 constexpr size_t kMaxAnswer = 2 << 20;
 
 }  // namespace
@@ -52,7 +52,10 @@ void UdpServer::Answer(Endpoint from, std::unique_ptr<IOBuf> datagram) {
     auto session = Session::For(*datagram, service_);
     session->Feed(std::move(datagram));
     ReplyBatch replies;
-    session->Answer(replies, kMaxAnswer, Clock::now());
+    if (session->Answer(replies, kMaxAnswer, Clock::now()) ==
+        Session::Progress::kFull) {
+      return;
+    }
     if (replies.Bytes() > 0) Send(from, id, replies.Take());
   } catch (const std::bad_alloc&) {
     // Lost, as the network may.

@@ -10,13 +10,12 @@ namespace ebbrt::memcached {
 /// The first words of a line; views on it.
 class Words {
  public:
-  /// As many as memcached reads at once; only `get` takes more.
+  /// As many as memcached reads at once; only a get, which has none of these,
+  /// takes more.
   static constexpr size_t kMost = 23;
 
-  Words() = default;
   explicit Words(std::string_view line) {
     while (size_ < kMost && !(words_[size_] = TakeWord(line)).empty()) ++size_;
-    rest_ = line;
   }
 
   /// Takes the first word off `line`; empty if there is none.
@@ -34,13 +33,10 @@ class Words {
   std::string_view operator[](size_t i) const { return words_[i]; }
   /// The last one; Size() > 0.
   std::string_view Last() const { return words_[size_ - 1]; }
-  /// What comes behind the first kMost.
-  std::string_view Rest() const { return rest_; }
 
  private:
   std::array<std::string_view, kMost> words_;
   size_t size_ = 0;
-  std::string_view rest_;
 };
 
 }  // namespace ebbrt::memcached

@@ -107,6 +107,13 @@ class Client:
         self.send(data)
         return self.answer()
 
+    def statistics(self) -> dict[str, str]:
+        self.send(request(STAT))
+        found = {}
+        while (answer := self.answer()).key:
+            found[answer.key.decode()] = answer.value.decode()
+        return found
+
     def is_closed(self) -> bool:
         """Whether the server ends the connection, with nothing more to say."""
         try:

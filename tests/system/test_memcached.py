@@ -5,7 +5,10 @@ front-end's life."""
 import contextlib
 import os
 import resource
+import select
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -13,8 +16,8 @@ import unittest
 
 import binary_client as binary
 from binary_client import Client, request, store
-from harness import HOSTED, NATIVE, Namespace, eventually, processes, require
-from memcached_server import Hosted, Image
+from harness import HOSTED, NATIVE, Namespace, eventually, inside, processes, require
+from memcached_server import PORT, Hosted, Image
 
 
 class Serving:
@@ -261,6 +264,72 @@ class ImageTest(Serving, Image, unittest.TestCase):
     pass
 
 
+class Datagrams:
+    """UDP and large values, which the two servers have when told to."""
+
+    words = ("-U", PORT, "-I", "4m")
+
+    def ask(self, data: bytes, id: int = 7, count: int = 1) -> list[tuple]:
+        """Headers and payloads of what comes within a second, or all of it."""
+        with inside(self.namespace):
+            asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with asking:
+            asking.settimeout(1)
+            asking.sendto(struct.pack("!HHHH", id, 0, count, 0) + data, self.address)
+            seen = []
+            while not seen or len(seen) < seen[0][0][2]:
+                try:
+                    datagram = asking.recv(65536)
+                except TimeoutError:
+                    break
+                seen.append((struct.unpack("!HHHH", datagram[:8]), datagram[8:]))
+            return seen
+
+    def test_the_header_is_echoed(self) -> None:
+        self.assertEqual(self.ask(b"set u 0 0 2\r\nhi\r\n", 0xABCD),
+                         [((0xABCD, 0, 1, 0), b"STORED\r\n")])
+        self.assertEqual(self.ask(b"get u\r\n", 3),
+                         [((3, 0, 1, 0), b"VALUE u 0 2\r\nhi\r\nEND\r\n")])
+        [(header, data)] = self.ask(request(binary.GET, b"u", opaque=9), 4)
+        self.assertEqual((header, data[-2:]), ((4, 0, 1, 0), b"hi"))
+
+    def test_a_long_answer_takes_several_datagrams(self) -> None:
+        value = os.urandom(10_000)
+        self.client().ask(store(binary.SET, b"long", value))
+        answer = self.ask(b"get long\r\n", 5)
+        self.assertEqual([header for header, _ in answer],
+                         [(5, i, len(answer), 0) for i in range(len(answer))])
+        self.assertGreater(len(answer), 7)
+        self.assertTrue(all(len(data) <= 1392 for _, data in answer))
+        self.assertEqual(b"".join(data for _, data in answer),
+                         b"VALUE long 0 10000\r\n" + value + b"\r\nEND\r\n")
+
+    def test_what_is_too_much_for_datagrams(self) -> None:
+        [(header, data)] = self.ask(b"get a\r\n", 6, 2)
+        self.assertEqual((header, data), (
+            (6, 0, 1, 0), b"SERVER_ERROR multi-packet request not supported\r\n"))
+        self.client().ask(store(binary.SET, b"huge", bytes(3 << 20)))
+        self.assertEqual(self.ask(b"get huge\r\n"), [])
+        self.assertEqual(self.ask(b""), [])
+
+    def test_values_up_to_the_limit(self) -> None:
+        client = self.client()
+        value = os.urandom(4 << 20)
+        self.assertEqual(client.ask(store(binary.SET, b"4m", value)).status, binary.OK)
+        self.assertTrue(client.ask(request(binary.GET, b"4m")).value == value)
+        self.assertEqual(client.ask(store(binary.SET, b"4m", value + b"1")).status,
+                         binary.TOO_LARGE)
+        self.assertEqual(client.statistics()["store_too_large"], "1")
+
+
+class HostedDatagramsTest(Datagrams, Hosted, unittest.TestCase):
+    pass
+
+
+class ImageDatagramsTest(Datagrams, Image, unittest.TestCase):
+    pass
+
+
 # QEMU whose monitor is heard a second late. The relay keeps nothing else open, so
 # that the daemon sees QEMU's end.
 LATE_QEMU = """#!/usr/bin/python3
@@ -404,11 +473,7 @@ class FrontEndTest(unittest.TestCase):
         other = self.enterContext(Client(self.namespace, address))
 
         def is_alone() -> bool:
-            other.send(request(binary.STAT))
-            found = {}
-            while (answer := other.answer()).key:
-                found[answer.key] = answer.value
-            return found[b"curr_connections"] == b"1"
+            return other.statistics()["curr_connections"] == "1"
 
         self.assertFalse(is_alone())
         self.assertTrue(eventually(is_alone, 15))
@@ -425,11 +490,26 @@ class FrontEndTest(unittest.TestCase):
         lines = [process.stdout.readline() for _ in range(4)]
         self.assertRegex("".join(lines), "(?m)" + expected)
 
+    def test_a_terminal_shows_statistics_in_one_line(self) -> None:
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        process = self.namespace.start([self.program, self.image, "-m", 64], stdout=theirs)
+        os.close(theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        seen = b""
+        while seen.count(b"\r\x1b[K") < 3:
+            ready, _, _ = select.select([ours], [], [], 30)
+            self.assertTrue(ready, seen)
+            seen += os.read(ours, 65536)
+        self.assertEqual(seen.count(b"\n"), 1, seen)  # of the line that says where
+
     def test_errors_name_the_thing(self) -> None:
         for words, expected in (
                 (["/nonexistent/memcached.elf"], "/nonexistent/memcached.elf"),
                 ([self.image, "-p", "70000"], "70000"),
                 ([self.image, "-m", "lots"], "lots"),
+                ([self.image, "-I", "2g"], "bytes, or with k or m behind it, from 1024"),
                 ([self.image, "--machine", "vax"], "vax"),
                 ([self.image, "--frobnicate", "1"], "--frobnicate"),
         ):

@@ -101,6 +101,12 @@ CONVERSATIONS = (
     b"set f 0 0 1\r\n1\r\nmd f I\r\nms f 1 I C1 c\r\n2\r\nmg f v\r\n",
 )
 
+# What `stats` counts of commands, alike.
+COUNTED = ("cmd_get", "cmd_set", "cmd_flush", "cmd_touch", "cmd_meta", "get_hits", "get_misses",
+           "delete_misses", "delete_hits", "incr_misses", "incr_hits", "decr_misses",
+           "decr_hits", "cas_misses", "cas_hits", "cas_badval", "touch_hits", "touch_misses",
+           "store_too_large", "store_no_memory", "curr_items")
+
 KEYS = [b"a", b"b", b"c"]
 NUMBER = b"n"
 
@@ -272,12 +278,42 @@ class Parity:
         to many at once memcached shows which items it still refers to.)"""
         rng = random.Random(SEED)
         self.start_anew()
+        before = self.counts()
         pair = [self.enterContext(connect_in(*where, 10)) for where in
                 ((self.other, ("127.0.0.1", 11211)), (self.namespace, self.address))]
         for number in range(RANDOM):
             data = choose(rng)
             theirs, ours = (exchange(connection, data) for connection in pair)
             self.assertEqual(theirs, ours, f"seed {SEED}, request {number}: {data}")
+        theirs, ours = ({name: there[name] - then[name] for name in COUNTED}
+                        for there, then in zip(self.counts(), before))
+        self.assertEqual(theirs, ours)
+
+    def counts(self) -> tuple[dict, dict]:
+        """What both servers have counted."""
+        found = []
+        for where in ((self.other, ("127.0.0.1", 11211)), (self.namespace, self.address)):
+            with binary.Client(*where) as client:
+                said = client.statistics()
+            found.append({name: int(said[name]) for name in COUNTED})
+        return tuple(found)
+
+    def test_counts_of_refused_values(self) -> None:
+        before = self.counts()
+        large = b"x" * 2_000_000
+        for data in (b"set a 0 0 1\r\n1\r\nset a 0 0 %d\r\n%s\r\n" % (len(large), large),
+                     b"set b 0 0 1\r\n1\r\nadd b 0 0 %d\r\n%s\r\n" % (len(large), large),
+                     b"ma counted N0 J5\r\nmg vivified N0\r\ndelete counted\r\n"
+                     b"delete vivified\r\n"):
+            def say(connection, data=data) -> None:
+                connection.sendall(data + SENTINEL)
+                seen = b""
+                while not seen.endswith(b"MN\r\n"):
+                    seen += connection.recv(1 << 20)
+            self.both(say)
+        theirs, ours = ({name: there[name] - then[name] for name in COUNTED}
+                        for there, then in zip(self.counts(), before))
+        self.assertEqual(theirs, ours)
 
     def test_random_text(self) -> None:
         def exchange(connection, data: bytes) -> bytes:

@@ -125,8 +125,7 @@ class Soak:
         try:
             talker = self.talker(rng)
             while time.monotonic() < until:
-                key = b"soak %d %d" % (number, rng.randrange(KEYS))
-                key = key.replace(b" ", b"-")
+                key = b"soak-%d-%d" % (number, rng.randrange(KEYS))
                 done += 1
                 choice = rng.random()
                 if choice < 0.5:
@@ -160,11 +159,7 @@ class Soak:
 
     def statistics(self) -> dict:
         with Client(self.namespace, self.address) as client:
-            client.send(request(binary.STAT))
-            found = {}
-            while (answer := client.answer()).key:
-                found[answer.key.decode()] = answer.value.decode()
-        return found
+            return client.statistics()
 
     def empty(self) -> dict:
         """Everything flushed, swept and closed; what `stats` says then."""

@@ -193,6 +193,30 @@ TEST(MemcachedStore, WithoutEvictionFullIsAnError) {
             Outcome::kDone);
 }
 
+TEST(MemcachedStore, WithoutEvictionWhatFindsNoRoomLosesNothing) {
+  Store store;
+  store.RefuseWhenFull();
+  uint64_t cas = store.Insert(MakePut("a", "1"), kNow).cas;
+  store.Insert(MakePut("n", "9"), kNow);
+  store.SetMemoryLimit(kTable + store.MemoryUsed());  // not a byte is free
+  for (Mode mode :
+       {Mode::kReplace, Mode::kAppend, Mode::kPrepend, Mode::kCas}) {
+    EXPECT_EQ(store.Insert(MakePut("a", "22", mode, cas), kNow).outcome,
+              Outcome::kOutOfMemory);
+    EXPECT_EQ(Read(store, "a"), "1");
+  }
+  EXPECT_EQ(store.Add("n", {.amount = 9}, kNow, [](Item&, uint64_t) {}),
+            Outcome::kOutOfMemory);
+  EXPECT_EQ(Read(store, "n"), "9");
+  // As large as before: for that there is room.
+  EXPECT_EQ(store.Insert(MakePut("a", "2", Mode::kReplace), kNow).outcome,
+            Outcome::kDone);
+  // What a Set was to replace ends all the same.
+  EXPECT_EQ(store.Insert(MakePut("a", "22"), kNow).outcome,
+            Outcome::kOutOfMemory);
+  EXPECT_EQ(Read(store, "a"), std::nullopt);
+}
+
 TEST(MemcachedStore, EvictMakesRoomForOthers) {
   Store store;
   for (int i = 0; i < 100; ++i) {

@@ -125,6 +125,15 @@ TEST(MemcachedText, ALineWithoutEndIsNoCommand) {
   EXPECT_EQ(get.progress, Progress::kEnded);
 }
 
+TEST(MemcachedText, ALongGetMayBeCutInItsFirstWord) {
+  Talk talk;
+  talk.Feed("g");
+  EXPECT_EQ(talk.Say("et " + std::string(40, 'a') + std::string(3000, ' ')),
+            "");
+  EXPECT_EQ(talk.progress, Progress::kWaiting);
+  EXPECT_EQ(talk.Say("\r\n"), "END\r\n");
+}
+
 TEST(MemcachedText, ATooLargeValueIsSwallowedAndEndsTheOldOne) {
   Talk talk;
   talk.store.SetValueLimit(1000);
@@ -191,6 +200,19 @@ TEST(MemcachedText, MetaTellsHowItWasBeforeThisAccess) {
   talk.now += std::chrono::seconds(3);
   EXPECT_EQ(talk.Say("mg a h l u\r\n"), "HD h1 l3\r\n");
   EXPECT_EQ(talk.Say("mg a h l\r\n"), "HD h1 l3\r\n");
+}
+
+TEST(MemcachedText, SettingsAreWhatTheyAre) {
+  Talk talk;
+  talk.service.settings.max_connections = 77;
+  talk.store.SetValueLimit(5000);
+  std::string said = talk.Say("stats settings\r\n");
+  EXPECT_NE(said.find("STAT evictions on\r\n"), said.npos);
+  EXPECT_NE(said.find("STAT maxconns 77\r\n"), said.npos);
+  EXPECT_NE(said.find("STAT item_size_max 5000\r\n"), said.npos);
+  talk.store.RefuseWhenFull();
+  said = talk.Say("stats settings\r\n");
+  EXPECT_NE(said.find("STAT evictions off\r\n"), said.npos);
 }
 
 TEST(MemcachedText, StatisticsCountWhatHappened) {
