@@ -272,7 +272,7 @@ void BinarySession::Get(const Command& command, ReplyBatch& replies,
   std::string_view key = parser_.Current().key;
   auto answered_key = key.substr(0, command.answers_key ? key.size() : 0);
   bool touches = command.action == Action::kTouch;
-  auto access = touches ? Store::Access::kTouch : Store::Access::kGet;
+  auto access = touches ? Store::kTouch : Store::kGet;
   bool hit = store().Visit(key, now, access, [&](Item& item) {
     if (touches) {
       auto expiration = Extras<ExpirationExtras>().expiration.Get();
@@ -350,9 +350,11 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
                         Store::Time now) {
   const auto& request = parser_.Current();
   auto extras = Extras<DeltaExtras>();
+  bool vivifies = extras.expiration.Get() != kNoInitial;
   Store::Delta delta{.direction = command.direction,
                      .amount = extras.amount.Get(),
-                     .cas = request.header.cas.Get()};
+                     .cas = request.header.cas.Get(),
+                     .vivifies = vivifies};
   uint64_t sum = 0;
   Store::Result result{};
   result.outcome =
@@ -360,8 +362,7 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
         sum = number;
         result.cas = item.cas;
       });
-  if (result.outcome == Outcome::kNotFound &&
-      extras.expiration.Get() != kNoInitial) {
+  if (result.outcome == Outcome::kNotFound && vivifies) {
     sum = extras.initial.Get();
     auto deadline = Store::Deadline(extras.expiration.Get(), now);
     result = MakeCounter(request.key, sum, deadline, false, now);

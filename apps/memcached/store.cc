@@ -80,17 +80,15 @@ Item* Store::Find(std::string_view key, Time now) {
   return nullptr;
 }
 
-void Store::Count(Access access, bool hit) {
-  switch (access) {
-    case Access::kGet:
-    case Access::kGetUnseen:
+void Store::Count(Access::Kind kind, bool hit) {
+  switch (kind) {
+    case Access::Kind::kGet:
       ++(hit ? counters_.get_hits : counters_.get_misses);
       break;
-    case Access::kTouch:
+    case Access::Kind::kTouch:
       ++(hit ? counters_.touch_hits : counters_.touch_misses);
       break;
-    case Access::kMade:
-    case Access::kPeek:
+    case Access::Kind::kNone:
       break;
   }
 }
@@ -302,7 +300,7 @@ Store::Sum Store::AddLocked(std::string_view key, const Delta& delta,
   bool up = delta.direction == Delta::Direction::kUp;
   Item* item = Find(key, now);
   if (item == nullptr) {
-    ++(up ? counters_.incr_misses : counters_.decr_misses);
+    if (!delta.vivifies) ++(up ? counters_.incr_misses : counters_.decr_misses);
     return {Outcome::kNotFound};
   }
   if (item->ValueLength() == 0) return {Outcome::kNotNumeric};

@@ -99,20 +99,25 @@ class Store : public SharedEbb<Store> {
   /// Why a value is not even tried to be stored.
   enum class Refusal { kTooLarge, kNoMemory };
 
-  /// What an access counts as, and whether it keeps the item from eviction.
-  enum class Access {
-    kGet,
-    kGetUnseen,  ///< a get that leaves no mark
-    kTouch,
-    kMade,  ///< a get by who has just stored the item: counted as the miss it
-            ///< was
-    kPeek,  ///< counted as nothing, and leaves no mark
+  /// What a visit counts as, and whether it keeps the item from eviction.
+  struct Access {
+    enum class Kind { kNone, kGet, kTouch };
+    Kind hit;
+    Kind miss;
+    bool marks;
   };
+  static constexpr Access kGet{Access::Kind::kGet, Access::Kind::kGet, true};
+  static constexpr Access kTouch{Access::Kind::kTouch, Access::Kind::kTouch,
+                                 true};
+  static constexpr Access kPeek{Access::Kind::kNone, Access::Kind::kNone,
+                                false};
 
   struct Delta {
     enum class Direction { kUp, kDown } direction = Direction::kUp;
     uint64_t amount = 1;
     uint64_t cas = 0;  ///< 0, or what the item's must be
+    /// Who finds no item will make one: that is no miss.
+    bool vivifies = false;
   };
 
   /// State of the whole table at one moment.
@@ -152,11 +157,10 @@ class Store : public SharedEbb<Store> {
   bool Visit(std::string_view key, Time now, Access access, F visit) {
     std::lock_guard guard(lock_);
     Item* item = Find(key, now);
-    Count(access, item != nullptr);
+    Count(item != nullptr ? access.hit : access.miss, item != nullptr);
     if (item == nullptr) return false;
     visit(*item);
-    bool unseen = access == Access::kGetUnseen || access == Access::kPeek;
-    if (!unseen) Mark(*item, now);
+    if (access.marks) Mark(*item, now);
     return true;
   }
 
@@ -225,7 +229,7 @@ class Store : public SharedEbb<Store> {
   void FlushIfDue(Time now);
   Item* Find(std::string_view key, Time now);
   bool IsFlushed(const Item& item) const { return item.cas <= flushed_cas_; }
-  void Count(Access access, bool hit);
+  void Count(Access::Kind kind, bool hit);
   void Mark(Item& item, Time now);
   Verdict Judge(const Put& put, const Item* old);
   Item::Pointer Extend(const Put& put, const Item& old) const;

@@ -268,10 +268,12 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
     return SayError(context, wrong);
   }
-  using Access = Store::Access;
-  auto access = flags.Has('T')   ? Access::kTouch
-                : flags.Has('u') ? Access::kGetUnseen
-                                 : Access::kGet;
+  // Counted as memcached does: only a hit is a touch, and who makes the item
+  // has hit it.
+  using Kind = Store::Access::Kind;
+  Store::Access access{.hit = flags.Has('T') ? Kind::kTouch : Kind::kGet,
+                       .miss = flags.Has('N') ? Kind::kNone : Kind::kGet,
+                       .marks = !flags.Has('u')};
   bool made = false;
   auto answer = [&](Item& item) {
     bool won = made;
@@ -317,8 +319,7 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
         {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
         context.now);
     made = stored.outcome == Outcome::kDone;
-    auto again = flags.Has('u') ? Access::kPeek : Access::kMade;
-    hit = store().Visit(flags.key, context.now, again, answer);
+    hit = store().Visit(flags.key, context.now, access, answer);
   }
   if (hit) return Step::kNext;
   context.noreply = flags.Has('q');
@@ -396,7 +397,8 @@ TextSession::Step TextSession::MetaArithmetic(Context& context,
   if (auto wrong = flags.Read(words, 2, context.now); !wrong.empty()) {
     return SayError(context, InFewWords(wrong));
   }
-  Store::Delta delta{.amount = flags.delta, .cas = flags.cas};
+  Store::Delta delta{
+      .amount = flags.delta, .cas = flags.cas, .vivifies = flags.Has('N')};
   if (flags.mode == 'D' || flags.mode == '-') {
     delta.direction = Store::Delta::Direction::kDown;
   } else if (flags.mode != 0 && flags.mode != 'I' && flags.mode != '+') {
@@ -429,7 +431,7 @@ TextSession::Step TextSession::MetaArithmetic(Context& context,
                   .outcome;
     made = outcome == Outcome::kDone;
     if (made) {
-      store().Visit(flags.key, context.now, Store::Access::kPeek,
+      store().Visit(flags.key, context.now, Store::kPeek,
                     [&](Item& item) { answer(item, flags.initial); });
     }
   }
@@ -455,16 +457,15 @@ TextSession::Step TextSession::MetaDebug(Context& context, const Words& words) {
     key = *decoded;
   }
   Line line;
-  bool found =
-      store().Visit(key, context.now, Store::Access::kPeek, [&](Item& item) {
-        line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
-        line.Add(" exp=");
-        AddRemaining(line, item.deadline, context.now);
-        line.Add(" la=").AddNumber(Item::Seconds(context.now) - item.accessed);
-        line.Add(" cas=").AddNumber(item.cas);
-        line.Add(" fetch=").Add(item.fetched ? "yes" : "no");
-        line.Add(" cls=1 size=").AddNumber(item.Footprint());
-      });
+  bool found = store().Visit(key, context.now, Store::kPeek, [&](Item& item) {
+    line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
+    line.Add(" exp=");
+    AddRemaining(line, item.deadline, context.now);
+    line.Add(" la=").AddNumber(Item::Seconds(context.now) - item.accessed);
+    line.Add(" cas=").AddNumber(item.cas);
+    line.Add(" fetch=").Add(item.fetched ? "yes" : "no");
+    line.Add(" cls=1 size=").AddNumber(item.Footprint());
+  });
   return SayError(context, found ? line.View() : "EN");
 }
 

@@ -177,7 +177,7 @@ TextSession::Step TextSession::Retrieve(Context& context,
 
 void TextSession::RetrieveOne(Context& context, std::string_view key) {
   const auto& deadline = retrieval_->deadline;
-  auto access = deadline ? Store::Access::kTouch : Store::Access::kGet;
+  auto access = deadline ? Store::kTouch : Store::kGet;
   store().Visit(key, context.now, access, [&](Item& item) {
     if (deadline) item.deadline = *deadline;
     Line line("VALUE ");
@@ -304,7 +304,7 @@ TextSession::Step TextSession::Touch(Context& context, const Words& words) {
   auto expiration = ParseSigned(words[2]);
   if (!expiration) return Say(context, kBadExpiration);
   auto deadline = Store::Deadline(*expiration, context.now);
-  bool found = store().Visit(words[1], context.now, Store::Access::kTouch,
+  bool found = store().Visit(words[1], context.now, Store::kTouch,
                              [&](Item& item) { item.deadline = deadline; });
   return Say(context, found ? "TOUCHED" : "NOT_FOUND");
 }

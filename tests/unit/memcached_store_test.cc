@@ -35,7 +35,7 @@ Store::Put MakePut(const std::string& key, const std::string& value,
 
 std::optional<std::string> Read(Store& store, const std::string& key,
                                 Store::Time now = kNow,
-                                Store::Access access = Store::Access::kGet) {
+                                Store::Access access = Store::kGet) {
   std::optional<std::string> value;
   store.Visit(key, now, access, [&](Item& item) {
     value = std::string(item.ValueLength(), '\0');
@@ -241,7 +241,7 @@ TEST(MemcachedStore, AppendAndPrepend) {
   EXPECT_EQ(store.Insert(MakePut("a", "begin ", Mode::kPrepend), kNow).outcome,
             Outcome::kDone);
   EXPECT_EQ(Read(store, "a"), "begin middle end");
-  store.Visit("a", kNow, Store::Access::kPeek,
+  store.Visit("a", kNow, Store::kPeek,
               [](Item& item) { EXPECT_EQ(item.flags, 7u); });
   EXPECT_EQ(
       store.Insert(MakePut("a", "x", Mode::kAppend, first.cas), kNow).outcome,
@@ -353,7 +353,7 @@ TEST(MemcachedStore, AValueBeingSentOutlivesItsItem) {
   Store store;
   store.Insert(MakePut("a", std::string(1000, 'x')), kNow);
   std::unique_ptr<IOBuf> window;
-  store.Visit("a", kNow, Store::Access::kGet,
+  store.Visit("a", kNow, Store::kGet,
               [&](Item& item) { window = item.Bytes().Clone(); });
   store.Delete("a", 0, kNow);
   EXPECT_EQ(window->ToString(), std::string(1000, 'x'));
