@@ -15,11 +15,8 @@
 // measurement gives: Atikoglu et al., "Workload Analysis of a Large-Scale
 // Key-Value Store", SIGMETRICS 2012, section 5 (the key size's generalized
 // extreme value distribution, the value size's generalized Pareto one).
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,14 +32,13 @@
 #include <string>
 #include <vector>
 
+#include "connect.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-[[noreturn]] void Fail(const char* what) {
-  std::fprintf(stderr, "etc: %s: %s\n", what, std::strerror(errno));
-  std::exit(1);
-}
+using load::Fail;
 
 /// The pool's distributions, by the inverse of each.
 class Pool {
@@ -152,14 +148,7 @@ class Load {
 
  private:
   void Open(const sockaddr_in& server, size_t index) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) Fail("socket");
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&server),
-                sizeof(server)) != 0) {
-      Fail("connect");
-    }
+    int fd = load::Connect(server);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     epoll_event event{};
     event.events = EPOLLIN;
@@ -252,17 +241,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: etc ADDRESS PORT CONNECTIONS KEYS\n");
     return 2;
   }
-  sockaddr_in server{};
-  server.sin_family = AF_INET;
-  server.sin_port = htons(static_cast<uint16_t>(std::atoi(argv[2])));
-  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) {
-    std::fprintf(stderr, "etc: %s is no address\n", argv[1]);
-    return 2;
-  }
-  Load load(server, std::strtoul(argv[3], nullptr, 10),
+  Load work(load::ParseServer(argv[1], argv[2]),
+            std::strtoul(argv[3], nullptr, 10),
             std::strtoul(argv[4], nullptr, 10));
-  std::puts("ready");
-  std::fflush(stdout);
+  load::SayReady();
   double rate, seconds;
-  while (std::scanf("%lf %lf", &rate, &seconds) == 2) load.Run(rate, seconds);
+  while (std::scanf("%lf %lf", &rate, &seconds) == 2) work.Run(rate, seconds);
 }

@@ -9,12 +9,10 @@
 // nanoseconds that they took. With quickack each reply is acknowledged at once:
 // else a connection that is used again within 40 ms spares the server a
 // segment. A reply that differs from what was sent ends it.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,12 +27,11 @@
 #include <system_error>
 #include <vector>
 
+#include "connect.h"
+
 namespace {
 
-[[noreturn]] void Fail(const char* what) {
-  std::fprintf(stderr, "exchange: %s: %s\n", what, std::strerror(errno));
-  std::exit(1);
-}
+using load::Fail;
 
 struct Connection {
   int fd = -1;
@@ -76,14 +73,7 @@ class Load {
 
  private:
   void Open(const sockaddr_in& server, size_t index) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) Fail("socket");
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&server),
-                sizeof(server)) != 0) {
-      Fail("connect");
-    }
+    int fd = load::Connect(server);
     auto size = static_cast<uint32_t>(message_.size());
     if (write(fd, &size, sizeof(size)) != sizeof(size)) Fail("write");
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -181,26 +171,19 @@ int main(int argc, char** argv) {
                  "[quickack]\n");
     return 2;
   }
-  sockaddr_in server{};
-  server.sin_family = AF_INET;
-  server.sin_port = htons(static_cast<uint16_t>(std::atoi(argv[2])));
-  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) {
-    std::fprintf(stderr, "exchange: %s is no address\n", argv[1]);
-    return 2;
-  }
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  Load load(server, std::strtoul(argv[3], nullptr, 10),
+  Load work(load::ParseServer(argv[1], argv[2]),
+            std::strtoul(argv[3], nullptr, 10),
             std::strtoul(argv[4], nullptr, 10),
             std::strtoul(argv[5], nullptr, 10), quick_ack);
-  std::puts("ready");
-  std::fflush(stdout);
+  load::SayReady();
   char line[32];
   while (std::fgets(line, sizeof(line), stdin) != nullptr) {
     std::printf("%lld\n", static_cast<long long>(
-                              load.Run(std::strtoull(line, nullptr, 10))));
+                              work.Run(std::strtoull(line, nullptr, 10))));
     std::fflush(stdout);
   }
 }

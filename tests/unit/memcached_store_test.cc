@@ -106,6 +106,7 @@ TEST(MemcachedStore, DeadlinesOfBothKinds) {
   EXPECT_EQ(Store::Deadline(0, kNow), Store::Time::max());
   EXPECT_EQ(Store::Deadline(-1, kNow), kNow);
   EXPECT_EQ(Store::Deadline(30 * 24 * 3600, kNow), kNow + 720h);
+  EXPECT_EQ(Store::Deadline(INT64_MAX, kNow), Store::Time::max());
   EXPECT_LE(Store::Deadline(30 * 24 * 3600 + 1, kNow), kNow);  // in 1970
   auto unix_time = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
@@ -149,6 +150,47 @@ TEST(MemcachedStore, WhatIsReadAgainStays) {
   EXPECT_GT(store.Read(kNow).counters.moves_to_warm, 0u);
 }
 
+/// Stores items, each of them read `reads` times, until `done` says so.
+template <typename Done>
+void Flood(Store& store, int reads, Done done) {
+  for (int i = 0; !done(store.Read(kNow)); ++i) {
+    ASSERT_LT(i, 10000);
+    auto key = "flood" + std::to_string(i);
+    store.Insert(MakePut(key, "value"), kNow);
+    for (int read = 0; read < reads; ++read) Read(store, key);
+  }
+}
+
+TEST(MemcachedStore, WarmHoldsNoMoreThanItsShare) {
+  constexpr size_t kLimit = kTable + 100'000;
+  Store store;
+  store.SetMemoryLimit(kLimit);
+  Flood(store, 2, [](const auto& now) { return now.counters.evictions > 500; });
+  auto report = store.Read(kNow);
+  EXPECT_GT(report.counters.moves_to_warm, 0u);
+  size_t footprint = report.bytes / report.Items();
+  EXPECT_LE(report.items[size_t(Segment::kWarm)],
+            kLimit / 100 * 40 / footprint + 2);
+}
+
+TEST(MemcachedStore, WhatIsReadAgainWhenColdIsSpared) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  store.Insert(MakePut("spared", "value"), kNow);
+  Flood(store, 0, [](const auto& now) { return now.counters.moves_to_cold; });
+  for (int i = 0; i < 2; ++i) Read(store, "spared");
+  EXPECT_EQ(store.Read(kNow).counters.moves_to_warm, 0u);
+  Flood(store, 0, [](const auto& now) { return now.counters.evictions > 5; });
+  EXPECT_TRUE(Read(store, "spared"));
+  EXPECT_EQ(store.Read(kNow).counters.moves_to_warm, 1u);
+  // But room is found at once though everything is in use.
+  for (int i = 0; i < 2000; ++i) Read(store, "flood" + std::to_string(i / 2));
+  for (int i = 0; i < 3; ++i) {
+    store.Insert(MakePut("late" + std::to_string(i), "value"), kNow);
+  }
+  EXPECT_GT(store.Read(kNow).counters.evicted_active, 0u);
+}
+
 TEST(MemcachedStore, ExpiredItemsGoBeforeOthersAreEvicted) {
   Store store;
   store.SetMemoryLimit(kTable + 10000);
@@ -161,6 +203,26 @@ TEST(MemcachedStore, ExpiredItemsGoBeforeOthersAreEvicted) {
   }
   EXPECT_EQ(counters().reclaimed, 1u);
   EXPECT_EQ(counters().evictions, 0u);
+}
+
+TEST(MemcachedStore, TheTableGrowsWithinTheLimitOnly) {
+  Store store;
+  auto fill = [&] {
+    for (int i = 1000; i < 3000; ++i) {
+      store.Insert(MakePut("key" + std::to_string(i), ""), kNow);
+      auto report = store.Read(kNow);
+      ASSERT_LE(report.bytes + report.hash_bytes, report.memory_limit);
+    }
+  };
+  store.Insert(MakePut("key1000", ""), kNow);
+  // For more items than the table has buckets, not for a larger table.
+  store.SetMemoryLimit(1030 * store.MemoryUsed() + kTable);
+  fill();
+  EXPECT_EQ(store.Read(kNow).hash_bytes, kTable);
+  EXPECT_GT(store.ItemCount(), 1024u);
+  store.SetMemoryLimit(SIZE_MAX);
+  fill();
+  EXPECT_EQ(store.Read(kNow).hash_bytes, 2 * kTable);
 }
 
 TEST(MemcachedStore, WhatCannotFitIsRefusedAndEndsOnlyWhatItReplaces) {

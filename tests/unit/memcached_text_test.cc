@@ -202,6 +202,41 @@ TEST(MemcachedText, MetaTellsHowItWasBeforeThisAccess) {
   EXPECT_EQ(talk.Say("mg a h l\r\n"), "HD h1 l3\r\n");
 }
 
+TEST(MemcachedText, AnAddThatFindsAnItemHasUsedIt) {
+  Talk talk;
+  talk.Say("set a 0 0 1\r\n1\r\n");
+  talk.now += std::chrono::seconds(5);
+  EXPECT_EQ(talk.Say("add a 0 0 1\r\n2\r\nmg a l\r\n"),
+            "NOT_STORED\r\nHD l0\r\n");
+}
+
+TEST(MemcachedText, OneOfThoseWhoFindAStaleItemIsToRenewIt) {
+  Talk talk;
+  talk.Say("set a 0 0 1\r\n1\r\n");  // CAS 1
+  EXPECT_EQ(talk.Say("md a I T30\r\nmg a c t\r\nmg a v\r\n"),
+            "HD\r\nHD c2 t30 X W\r\nVA 1 Z X\r\n1\r\n");
+  // With the CAS from before, its answer is stale as well.
+  EXPECT_EQ(talk.Say("ms a 1 C0 I T90\r\n0\r\nms a 1 C1 I T90\r\n2\r\n"),
+            "EX\r\nHD\r\n");
+  EXPECT_EQ(talk.Say("mg a c t v\r\n"), "VA 1 c3 t30 Z X\r\n2\r\n");
+  EXPECT_EQ(talk.Say("md a I\r\nmg a t\r\n"), "HD\r\nHD t30 X W\r\n");
+  EXPECT_EQ(talk.Say("ms a 1 C4 I T90\r\n3\r\nmg a t v\r\n"),
+            "HD\r\nVA 1 t90\r\n3\r\n");
+}
+
+TEST(MemcachedText, ANumberThatChangesKeepsWhatBelongsToIt) {
+  Talk talk;
+  talk.Say("ms Zm9v 1 b T30 F5\r\n9\r\n");
+  EXPECT_EQ(talk.Say("incr foo 1\r\nmg foo k t f v\r\n"),
+            "10\r\nVA 2 kZm9v b t30 f5\r\n10\r\n");
+  // Larger than what lies in an item.
+  std::string padded = "5" + std::string(599, ' ');
+  talk.Say("set large 0 0 600\r\n" + padded + "\r\n");
+  padded[0] = '6';
+  EXPECT_EQ(talk.Say("incr large 1\r\nget large\r\n"),
+            "6\r\nVALUE large 0 600\r\n" + padded + "\r\nEND\r\n");
+}
+
 TEST(MemcachedText, SettingsAreWhatTheyAre) {
   Talk talk;
   talk.service.settings.max_connections = 77;
