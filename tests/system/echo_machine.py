@@ -18,6 +18,8 @@ NODE = "10.77.0.2"
 ECHO, COUNT, SOURCE, CONTROL, BLOCKER = 7, 9, 19, 20, 21
 TAP = "tap0"
 MEBIBYTE = 1 << 20
+IPV4, IPV6 = 0x0800, 0x86DD  # Ethernet's numbers for them
+SO_RCVBUFFORCE = 33  # Linux: what the socket module does not name
 STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
 SWITCHES = ["csum", "guestcsum", "guesttso", "hosttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
 
@@ -100,6 +102,27 @@ class EchoMachineTest(unittest.TestCase):
             connection.connect((host, port, *scope))
         self.addCleanup(connection.close)
         return connection
+
+    @contextlib.contextmanager
+    def tap(self, ethertype: int):
+        """A socket that sees the tap's packets of one protocol."""
+        with inside(self.namespace):
+            tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ethertype))
+        with tap:
+            tap.bind((TAP, ethertype))
+            tap.settimeout(1)
+            tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 * MEBIBYTE)
+            yield tap
+
+    def sent_by_node(self, tap: socket.socket) -> list[bytes]:
+        """What tap() sees of it, until a second without any."""
+        packets = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                packet, address = tap.recvfrom(65536)
+                if address[2] != socket.PACKET_OUTGOING:
+                    packets.append(packet)
+        return packets
 
     def connect_from(self, port: int) -> socket.socket:
         """To SOURCE, from a port of ours, once its last use is over on our side."""

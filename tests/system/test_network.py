@@ -11,8 +11,9 @@ import threading
 import time
 import unittest
 
-from echo_machine import (BLOCKER, CONTROL, COUNT, ECHO, HOST, MACHINES, MEBIBYTE, NODE,
-                          SOURCE, STATIC, SWITCHES, TAP, EchoMachineTest, inside, receive)
+from echo_machine import (BLOCKER, CONTROL, COUNT, ECHO, HOST, IPV4, MACHINES, MEBIBYTE, NODE,
+                          SOURCE, STATIC, SWITCHES, TAP, EchoMachineTest, receive)
+from harness import inside
 
 
 class NetworkTest(EchoMachineTest):
@@ -192,24 +193,14 @@ class NetworkTest(EchoMachineTest):
                     "microvm", f"{STATIC} ebbrt.net=-{off}"):
                 with inside(self.namespace):
                     connection = socket.socket()
-                    tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
-                                        socket.htons(0x0800))
                 self.addCleanup(connection.close)
-                self.addCleanup(tap.close)
-                tap.bind((TAP, 0x0800))
-                tap.settimeout(1)
                 if mss:
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
-                connection.connect((NODE, SOURCE))
-                connection.sendall(b"%d\n" % MEBIBYTE)
-                received = receive(connection, MEBIBYTE)
-                self.assertEqual(len(received), MEBIBYTE)
-                sizes = []
-                with contextlib.suppress(TimeoutError):
-                    while True:
-                        packet, address = tap.recvfrom(65536)
-                        if address[2] != socket.PACKET_OUTGOING:
-                            sizes.append(len(packet))
+                with self.tap(IPV4) as tap:
+                    connection.connect((NODE, SOURCE))
+                    connection.sendall(b"%d\n" % MEBIBYTE)
+                    self.assertEqual(len(receive(connection, MEBIBYTE)), MEBIBYTE)
+                    sizes = [len(packet) for packet in self.sent_by_node(tap)]
                 self.assertEqual(max(sizes) > 1500, large, max(sizes))
                 if mss:
                     self.assertLessEqual(max(sizes), mss + 40)
