@@ -196,13 +196,21 @@ Session::Progress BinarySession::Answer(ReplyBatch& replies, size_t limit,
   while (replies.Bytes() < limit) {
     switch (parser_.Next(store().ValueLimit())) {
       case Result::kRequest:
+        GiveBack();
         if (Execute(replies, now) == Progress::kEnded) return Progress::kEnded;
         break;
       case Result::kTooLarge:
-        RefuseTooLarge(replies, now);
+        RefuseValue(Store::Refusal::kTooLarge, replies, now);
         break;
       case Result::kNeedMore:
         return Progress::kWaiting;
+      case Result::kNeedValue:
+        if (SetAside(parser_.Current().value_length, now)) {
+          return Progress::kWaiting;
+        }
+        RefuseValue(Store::Refusal::kNoMemory, replies, now);
+        parser_.Drop();
+        break;
       case Result::kBadMagic:
         return Progress::kEnded;
       case Result::kBadLength:
@@ -403,7 +411,8 @@ void BinarySession::Stat(ReplyBatch& replies, Store::Time now) {
 }
 
 /// The value is being swallowed.
-void BinarySession::RefuseTooLarge(ReplyBatch& replies, Store::Time now) {
+void BinarySession::RefuseValue(Store::Refusal why, ReplyBatch& replies,
+                                Store::Time now) {
   const auto& request = parser_.Current();
   Command command = Decode(request.header.opcode);
   bool stores =
@@ -413,8 +422,9 @@ void BinarySession::RefuseTooLarge(ReplyBatch& replies, Store::Time now) {
                                ? Status::kUnknownCommand
                                : Status::kInvalidArguments);
   }
-  store().Refuse(request.key, command.mode, Store::Refusal::kTooLarge, now);
-  Refuse(replies, Status::kTooLarge);
+  store().Refuse(request.key, command.mode, why, now);
+  Refuse(replies, why == Store::Refusal::kTooLarge ? Status::kTooLarge
+                                                   : Status::kOutOfMemory);
 }
 
 ResponseHeader BinarySession::HeaderFor(Status status) const {

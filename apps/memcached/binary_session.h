@@ -27,7 +27,7 @@ class BinarySession : public Session {
   void Add(const Command& command, ReplyBatch& replies, Store::Time now);
   void Flush(const Command& command, ReplyBatch& replies, Store::Time now);
   void Stat(ReplyBatch& replies, Store::Time now);
-  void RefuseTooLarge(ReplyBatch& replies, Store::Time now);
+  void RefuseValue(Store::Refusal why, ReplyBatch& replies, Store::Time now);
 
   /// The request's extras; all zero if it has none.
   template <typename T>

@@ -23,14 +23,13 @@ RequestParser::Result RequestParser::Next(size_t value_limit) {
   size_t head = sizeof header + extras + key;
   if (input_.Size() < head) return Result::kNeedMore;
   current_.value_length = body - extras - key;
-  bool too_large = current_.value_length > value_limit;
-  if (!too_large && input_.Size() < sizeof header + body) {
-    return Result::kNeedMore;
-  }
   auto front = input_.Front(head).substr(sizeof header);
   current_.extras = std::as_bytes(std::span(front.substr(0, extras)));
   current_.key = front.substr(extras);
-  rest_ = sizeof header + body;
+  size_ = sizeof header + body;
+  bool too_large = current_.value_length > value_limit;
+  if (!too_large && input_.Size() < size_) return Result::kNeedValue;
+  rest_ = size_;
   return too_large ? Result::kTooLarge : Result::kRequest;
 }
 

@@ -22,7 +22,8 @@ class RequestParser {
     kRequest,    ///< Request() is one, whole
     kTooLarge,   ///< Request() is one whose value is above the limit; the value
                  ///< is being swallowed
-    kNeedMore,   ///< no whole request has come
+    kNeedValue,  ///< Request() is one of whose value a part has not come
+    kNeedMore,   ///< less than that has come
     kBadMagic,   ///< this is another protocol: the stream can't be followed
     kBadLength,  ///< a header whose lengths contradict each other; likewise
     kBadKey,     ///< a key above kMaxKeyLength, likewise (as memcached does)
@@ -45,6 +46,9 @@ class RequestParser {
   /// std::bad_alloc; may then be called again.
   Result Next(size_t value_limit);
 
+  /// After kNeedValue: the rest of the request is not wanted.
+  void Drop() { rest_ = size_; }
+
   const Request& Current() const { return current_; }
 
   /// After kRequest, once: an item with the request's key and value.
@@ -54,7 +58,9 @@ class RequestParser {
 
  private:
   Input& input_;
-  size_t rest_ = 0;  // bytes of the current request that are still in the input
+  uint64_t rest_ =
+      0;  // bytes of the current request that are still in the input
+  uint64_t size_ = 0;  // of the current request, bytes
   Request current_;
 };
 

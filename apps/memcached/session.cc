@@ -15,6 +15,21 @@ std::unique_ptr<Session> Session::For(const IOBuf& data, Service& service) {
   return std::make_unique<TextSession>(service);
 }
 
+bool Session::SetAside(size_t bytes, Store::Time now) {
+  // Smaller ones are not worth it.
+  constexpr size_t kUncounted = 16 << 10;
+  if (bytes < kUncounted || set_aside_ > 0) return true;
+  // Segments do not fill their buffers.
+  size_t memory = bytes + bytes / 2;
+  if (!store().SetAside(memory, now)) return false;
+  set_aside_ = memory;
+  return true;
+}
+
+void Session::GiveBack() {
+  if (set_aside_ > 0) store().GiveBack(std::exchange(set_aside_, 0));
+}
+
 Store::Result Session::MakeCounter(std::string_view key, uint64_t number,
                                    Store::Time deadline, bool binary_key,
                                    Store::Time now) {

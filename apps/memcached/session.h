@@ -26,7 +26,7 @@ class Session {
   /// least one, begins with. `service` outlives the session.
   static std::unique_ptr<Session> For(const IOBuf& data, Service& service);
 
-  virtual ~Session() = default;
+  virtual ~Session() { GiveBack(); }
 
   /// Adds what was received.
   void Feed(std::unique_ptr<IOBuf> data) { input_.Feed(std::move(data)); }
@@ -44,6 +44,12 @@ class Session {
   explicit Session(Service& service) : service_(service) {}
 
   Store& store() { return service_.store; }
+
+  /// Counts the memory that a value of `bytes`, of which not all has come, will
+  /// take: many clients with large values under way would else take all of the
+  /// machine's. False if there is no room for it. Until GiveBack.
+  bool SetAside(size_t bytes, Store::Time now);
+  void GiveBack();
 
   /// f(), which allocates about `bytes`; where the machine has no more memory,
   /// items are evicted for it. Throws std::bad_alloc when that doesn't help.
@@ -79,6 +85,9 @@ class Session {
 
   Service& service_;
   Input input_;
+
+ private:
+  size_t set_aside_ = 0;
 };
 
 }  // namespace ebbrt::memcached

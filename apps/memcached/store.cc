@@ -133,7 +133,7 @@ void Store::Move(Item& item, Segment to) {
   QueueOf(to).push_front(item);
 }
 
-size_t Store::Used() const { return MemoryUsed() + TableBytes(); }
+size_t Store::Used() const { return MemoryUsed() + TableBytes() + set_aside_; }
 
 /// Moves on what hot and warm hold above their shares.
 void Store::Settle() {
@@ -181,7 +181,7 @@ bool Store::EvictOne(Time now) {
 /// Whether an item of `bytes` finds room once `old`, which may be null, is
 /// gone. Removes at most what has ended, so not `old`.
 bool Store::WillFit(size_t bytes, const Item* old, Time now) {
-  if (evicts_) return TableBytes() + bytes <= memory_limit_;
+  if (evicts_) return Used() - MemoryUsed() + bytes <= memory_limit_;
   size_t given_back = old != nullptr ? old->Footprint() : 0;
   while (Used() - given_back + bytes > memory_limit_) {
     if (!EvictOne(now)) return false;
@@ -203,6 +203,19 @@ bool Store::Evict(size_t bytes, Time now) {
     if (!EvictOne(now)) return false;
   }
   return true;
+}
+
+bool Store::SetAside(size_t bytes, Time now) {
+  std::lock_guard guard(lock_);
+  if (!WillFit(bytes, nullptr, now)) return false;
+  MakeRoom(bytes, now);
+  set_aside_ += bytes;
+  return true;
+}
+
+void Store::GiveBack(size_t bytes) {
+  std::lock_guard guard(lock_);
+  set_aside_ -= bytes;
 }
 
 /// Doubles the buckets when there are as many items, so that a look-up stays

@@ -137,7 +137,7 @@ class Store : public SharedEbb<Store> {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// Items and table may hold this many bytes.
+  /// Items, table and what is set aside may hold this many bytes.
   void SetMemoryLimit(size_t bytes) { memory_limit_ = bytes; }
   /// What would have to evict is kOutOfMemory (`-M`).
   void RefuseWhenFull() { evicts_ = false; }
@@ -196,6 +196,12 @@ class Store : public SharedEbb<Store> {
   /// Evicts until at least `bytes` are free for others; false if nothing is
   /// left to evict. For who finds the machine's memory exhausted.
   bool Evict(size_t bytes, Time now);
+
+  /// Counts memory that others than items hold, evicting for it; false, and
+  /// nothing is counted, where that finds no room.
+  bool SetAside(size_t bytes, Time now);
+  /// What SetAside has counted is free again.
+  void GiveBack(size_t bytes);
 
   /// Looks at `buckets` more of the table and removes what has expired there.
   void Sweep(size_t buckets, Time now);
@@ -256,6 +262,7 @@ class Store : public SharedEbb<Store> {
   std::array<Queue, kSegments> queues_;  // the most recent ones in front
   std::array<size_t, kSegments> bytes_{};
   size_t memory_limit_ = SIZE_MAX;
+  size_t set_aside_ = 0;
   size_t value_limit_ = kDefaultValueLimit;
   bool evicts_ = true;
   uint64_t last_cas_ = 0;

@@ -232,9 +232,13 @@ TextSession::Taken TextSession::TakeItem(Context& context,
     Say(context, why == Refusal::kTooLarge ? kTooLarge : kNoMemory);
     return Taken{};
   };
+  GiveBack();
   context.size = end;
   if (storage.length > store().ValueLimit()) return refuse(Refusal::kTooLarge);
   if (input_.Size() < end) {
+    if (!SetAside(storage.length, context.now)) {
+      return refuse(Refusal::kNoMemory);
+    }
     needed_ = end;
     return {.item = nullptr, .step = Step::kNeedMore};
   }

@@ -446,6 +446,41 @@ class FrontEndTest(unittest.TestCase):
         self.assertEqual(client.ask(request(binary.DELETE, first)).status, binary.OK)
         self.assertEqual(client.ask(store(binary.SET, first, b"x")).status, binary.OK)
 
+    def test_values_that_do_not_come_to_their_end_are_bounded(self) -> None:
+        """40 MiB of them in a machine of 16: those for which there is no room are told."""
+        process = self.start("-m", "16")
+        host, port = process.stdout.readline().split()[-1].split(":")
+        address = (host, int(port))
+        check = self.enterContext(Client(self.namespace, address, timeout=10))
+        check.ask(store(binary.SET, b"kept out", bytes(1 << 20)))
+        began = [self.enterContext(Client(self.namespace, address, timeout=10))
+                 for _ in range(40)]
+        value = store(binary.SET, b"half", bytes(1 << 20))
+        for i, client in enumerate(began):
+            text = b"set half 0 0 %d\r\n%s\r\n" % (1 << 20, bytes(1 << 20))
+            client.send((value, text)[i % 2][:-1])
+            self.assertEqual(check.ask(request(binary.NOOP)).status, binary.OK)
+        refused = 0
+        for i, client in enumerate(began):
+            client.send((b"\0", b"\n")[i % 2])
+            if i % 2 == 0:
+                answer = client.answer()
+                self.assertIn(answer.status, (binary.OK, binary.OUT_OF_MEMORY))
+                refused += answer.status == binary.OUT_OF_MEMORY
+            else:
+                answer = client.take(8)
+                if answer != b"STORED\r\n":
+                    rest = b"SERVER_ERROR out of memory storing object\r\n"[8:]
+                    self.assertEqual(client.take(len(rest)), rest)
+                    refused += 1
+            client.send(request(binary.NOOP) if i % 2 == 0 else b"mn\r\n")
+            self.assertEqual(client.take(1), b"\x81" if i % 2 == 0 else b"M")
+        self.assertGreater(refused, 20)
+        self.assertLess(refused, 37)
+        self.assertEqual(check.ask(value).status, binary.OK)
+        self.assertEqual(check.ask(request(binary.GET, b"half")).value, bytes(1 << 20))
+        self.assertEqual(check.ask(request(binary.GET, b"kept out")).status, binary.NOT_FOUND)
+
     def test_ten_thousand_idle_connections(self) -> None:
         most = 10_000
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

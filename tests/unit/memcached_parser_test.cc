@@ -35,7 +35,8 @@ std::vector<std::string> ReadAll(Reader& parser) {
   std::vector<std::string> seen;
   for (;;) {
     Result result = parser.Next();
-    if (result == Result::kNeedMore) return seen;
+    if (result == Result::kNeedMore || result == Result::kNeedValue)
+      return seen;
     const auto& request = parser.Current();
     std::string line = std::to_string(static_cast<int>(result)) + " " +
                        std::to_string(static_cast<int>(request.header.opcode)) +
@@ -115,8 +116,9 @@ TEST(MemcachedParser, APeerThatSendsByteByByteDoesNotFillMemory) {
   std::string value(20000, 'v');
   std::string stream = EncodeStore(Opcode::kSet, "key", value);
   Reader parser;
+  size_t head = stream.size() - value.size();
   for (size_t i = 0; i < stream.size(); ++i) {
-    ASSERT_EQ(parser.Next(), Result::kNeedMore);
+    ASSERT_EQ(parser.Next(), i < head ? Result::kNeedMore : Result::kNeedValue);
     parser.Feed(IOBuf::Copy(stream.substr(i, 1), 0, 4095));
   }
   ASSERT_EQ(parser.Next(), Result::kRequest);
@@ -169,6 +171,21 @@ TEST(MemcachedParser, TooLargeIsToldAtOnceAndSwallowed) {
   ASSERT_EQ(parser.Next(), Result::kRequest);
   EXPECT_EQ(parser.Current().header.opcode, Opcode::kNoop);
   EXPECT_EQ(parser.Next(), Result::kNeedMore);
+}
+
+TEST(MemcachedParser, WhatIsDroppedIsSwallowed) {
+  std::string stream = EncodeStore(Opcode::kSet, "key", std::string(9000, 'v'));
+  Reader parser;
+  parser.Feed(IOBuf::Copy(stream.substr(0, 5000)));
+  ASSERT_EQ(parser.Next(), Result::kNeedValue);
+  EXPECT_EQ(parser.Current().key, "key");
+  EXPECT_EQ(parser.Current().value_length, 9000u);
+  parser.parser.Drop();
+  EXPECT_EQ(parser.Next(), Result::kNeedMore);
+  EXPECT_EQ(parser.input.Size(), 0u);
+  parser.Feed(IOBuf::Copy(stream.substr(5000) + SomeRequests()));
+  ASSERT_EQ(parser.Next(), Result::kRequest);
+  EXPECT_EQ(parser.Current().key, "first");
 }
 
 TEST(MemcachedParser, TheLargestValueIsNotTooLarge) {

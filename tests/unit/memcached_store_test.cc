@@ -205,6 +205,23 @@ TEST(MemcachedStore, ExpiredItemsGoBeforeOthersAreEvicted) {
   EXPECT_EQ(counters().evictions, 0u);
 }
 
+TEST(MemcachedStore, WhatIsSetAsideTakesRoomFromItems) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  Flood(store, 0, [](const auto& now) { return now.counters.evictions > 0; });
+  EXPECT_TRUE(store.SetAside(6000, kNow));
+  EXPECT_LE(store.MemoryUsed(), 4000u);
+  EXPECT_FALSE(store.SetAside(6000, kNow));
+  std::string large(5000, 'x');
+  EXPECT_EQ(store.Insert(MakePut("a", large), kNow).outcome,
+            Outcome::kOutOfMemory);
+  store.GiveBack(6000);
+  EXPECT_EQ(store.Insert(MakePut("a", large), kNow).outcome, Outcome::kDone);
+  store.RefuseWhenFull();
+  EXPECT_FALSE(store.SetAside(6000, kNow));
+  EXPECT_EQ(Read(store, "a"), large);
+}
+
 TEST(MemcachedStore, TheTableGrowsWithinTheLimitOnly) {
   Store store;
   auto fill = [&] {

@@ -237,6 +237,23 @@ TEST(MemcachedText, ANumberThatChangesKeepsWhatBelongsToIt) {
             "6\r\nVALUE large 0 600\r\n" + padded + "\r\nEND\r\n");
 }
 
+TEST(MemcachedText, AValueUnderWayHasItsRoom) {
+  Talk talk;
+  talk.store.SetMemoryLimit(100'000);
+  talk.Say("set a 0 0 20000\r\n" + std::string(20000, 'a') + "\r\n");
+  EXPECT_EQ(talk.Say("set b 0 0 50000\r\nb"), "");
+  EXPECT_EQ(talk.store.ItemCount(), 0u);  // it was evicted
+  EXPECT_FALSE(talk.store.SetAside(50'000, talk.now));
+  EXPECT_EQ(talk.Say(std::string(49999, 'b') + "\r\n"), "STORED\r\n");
+  EXPECT_EQ(talk.store.ItemCount(), 1u);
+  EXPECT_TRUE(talk.store.SetAside(30'000, talk.now));
+  talk.store.GiveBack(30'000);
+  // Told at once, and swallowed.
+  EXPECT_EQ(talk.Say("set c 0 0 90000\r\nc"),
+            "SERVER_ERROR out of memory storing object\r\n");
+  EXPECT_EQ(talk.Say(std::string(89999, 'c') + "\r\nmn\r\n"), "MN\r\n");
+}
+
 TEST(MemcachedText, SettingsAreWhatTheyAre) {
   Talk talk;
   talk.service.settings.max_connections = 77;
