@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "apps/memcached/line.h"
 #include "apps/memcached/statistics.h"
 
 namespace ebbrt::memcached {
@@ -373,7 +374,9 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
   if (result.outcome == Outcome::kNotFound && vivifies) {
     sum = extras.initial.Get();
     auto deadline = Store::Deadline(extras.expiration.Get(), now);
-    result = MakeCounter(request.key, sum, deadline, false, now);
+    Line digits;
+    auto text = digits.AddNumber(sum).View();
+    result = Vivify(request.key, text, deadline, false, now);
   }
   if (result.outcome != Outcome::kDone) {
     return Refuse(replies, result.outcome == Outcome::kNotStored

@@ -58,9 +58,8 @@ class RequestParser {
 
  private:
   Input& input_;
-  uint64_t rest_ =
-      0;  // bytes of the current request that are still in the input
   uint64_t size_ = 0;  // of the current request, bytes
+  uint64_t rest_ = 0;  // what of it is still to be skipped in the input
   Request current_;
 };
 

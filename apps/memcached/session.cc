@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "apps/memcached/binary_session.h"
-#include "apps/memcached/line.h"
 #include "apps/memcached/text_session.h"
 
 namespace ebbrt::memcached {
@@ -30,19 +29,17 @@ void Session::GiveBack() {
   if (set_aside_ > 0) store().GiveBack(std::exchange(set_aside_, 0));
 }
 
-Store::Result Session::MakeCounter(std::string_view key, uint64_t number,
-                                   Store::Time deadline, bool binary_key,
-                                   Store::Time now) {
-  Line digits;
-  auto text = digits.AddNumber(number).View();
+Store::Result Session::Vivify(std::string_view key, std::string_view value,
+                              Store::Time deadline, bool binary_key,
+                              Store::Time now) {
   Item::Pointer item;
   try {
     item = WithMemory(sizeof(Item), now,
-                      [&] { return Item::Make(key, text.size()); });
+                      [&] { return Item::Make(key, value.size()); });
   } catch (const std::bad_alloc&) {
     return {Store::Outcome::kOutOfMemory};
   }
-  text.copy(item->InlineValue().data(), text.size());
+  value.copy(item->InlineValue().data(), value.size());
   item->deadline = deadline;
   item->binary_key = binary_key;
   return store().Insert(

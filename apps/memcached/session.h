@@ -77,11 +77,10 @@ class Session {
     }
   }
 
-  /// Stores the number with which a missing counter begins. kNotStored if there
-  /// is one by now.
-  Store::Result MakeCounter(std::string_view key, uint64_t number,
-                            Store::Time deadline, bool binary_key,
-                            Store::Time now);
+  /// Stores the item with which a key that another command has missed begins;
+  /// value.size() <= kInlineValue. kNotStored if there is one by now.
+  Store::Result Vivify(std::string_view key, std::string_view value,
+                       Store::Time deadline, bool binary_key, Store::Time now);
 
   Service& service_;
   Input input_;

@@ -20,6 +20,8 @@ constexpr std::string_view kBadToken =
 constexpr std::string_view kLongOpaque = "CLIENT_ERROR opaque token too long";
 constexpr size_t kMostWords = 19;  // command, key and flags
 constexpr size_t kLongestOpaque = 32;
+/// The deadline of an item until its first answer, in which N sets it.
+constexpr Store::Time kByFlags = Store::Time::max();
 
 }  // namespace
 
@@ -312,12 +314,7 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
   };
   bool hit = store().Visit(flags.key, context.now, access, answer);
   if (!hit && flags.Has('N')) {
-    auto item = WithMemory(sizeof(Item), context.now,
-                           [&] { return Item::Make(flags.key, 0); });
-    item->binary_key = flags.Has('b');
-    auto stored = store().Insert(
-        {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
-        context.now);
+    auto stored = Vivify(flags.key, {}, kByFlags, flags.Has('b'), context.now);
     made = stored.outcome == Outcome::kDone;
     hit = store().Visit(flags.key, context.now, access, answer);
   }
@@ -425,9 +422,9 @@ TextSession::Step TextSession::MetaArithmetic(Context& context,
   };
   auto outcome = store().Add(flags.key, delta, context.now, answer);
   if (outcome == Outcome::kNotFound && flags.Has('N')) {
-    // Its deadline is one of the flags.
-    outcome = MakeCounter(flags.key, flags.initial, Store::Time::max(),
-                          flags.Has('b'), context.now)
+    Line digits;
+    outcome = Vivify(flags.key, digits.AddNumber(flags.initial).View(),
+                     kByFlags, flags.Has('b'), context.now)
                   .outcome;
     made = outcome == Outcome::kDone;
     if (made) {

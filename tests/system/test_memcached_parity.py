@@ -87,6 +87,7 @@ CONVERSATIONS = (
     b"mg !!!! b\r\nms !!!! 3 b\r\nabc\r\nmg Zm9v b k O1\r\nme Zm9v b\r\n",
     b"mg viv N30 v t\r\nmg viv N30 v t\r\nmg viv v\r\nms viv 2 T30\r\nhi\r\n"
     b"mg viv v R60\r\nmg viv v R60\r\nmg viv v R10\r\n",
+    b"ma gone N-1 J5 v\r\nmg gone v\r\nmg gone N-1 v\r\nmg gone v\r\n",
     b"me none\r\nme\r\n", b"mg a s v O" + b"x" * 40 + b"\r\n",
     b"ms a 1 O" + b"x" * 40 + b"\r\n1\r\n", b"md a O" + b"x" * 40 + b"\r\n",
     b"mg a " + b" ".join(bytes([c]) for c in b"abcdefghijklmnopqrstuvwxyz") + b"\r\n",
@@ -297,6 +298,16 @@ class Parity:
             found.append({name: int(said[name]) for name in COUNTED})
         return tuple(found)
 
+    def say_text(self, connection, data: bytes) -> bytes:
+        """All answers to it."""
+        connection.sendall(data + SENTINEL)
+        seen = b""
+        while not seen.endswith(b"MN\r\n"):
+            piece = connection.recv(1 << 20)
+            self.assertTrue(piece, f"the end after {seen[-100:]!r}")
+            seen += piece
+        return seen
+
     def assert_counted_alike(self, before: tuple[dict, dict]) -> None:
         theirs, ours = ({name: there[name] - then[name] for name in COUNTED}
                         for there, then in zip(self.counts(), before))
@@ -309,25 +320,12 @@ class Parity:
                      b"set b 0 0 1\r\n1\r\nadd b 0 0 %d\r\n%s\r\n" % (len(large), large),
                      b"ma counted N0 J5\r\nmg vivified N0\r\ndelete counted\r\n"
                      b"delete vivified\r\n"):
-            def say(connection, data=data) -> None:
-                connection.sendall(data + SENTINEL)
-                seen = b""
-                while not seen.endswith(b"MN\r\n"):
-                    seen += connection.recv(1 << 20)
-            self.both(say)
+            self.both(lambda connection, data=data: self.say_text(connection, data))
         self.assert_counted_alike(before)
 
     def test_random_text(self) -> None:
-        def exchange(connection, data: bytes) -> bytes:
-            connection.sendall(data + SENTINEL)
-            seen = b""
-            while not seen.endswith(b"MN\r\n"):
-                piece = connection.recv(1 << 20)
-                self.assertTrue(piece, f"the end after {seen[-100:]!r}")
-                seen += piece
-            return without_padding(comparable(seen))
-
-        self.run_random(random_text, exchange)
+        self.run_random(random_text, lambda connection, data: without_padding(
+            comparable(self.say_text(connection, data))))
 
     def test_random_binary(self) -> None:
         def exchange(connection, data: bytes) -> list:

@@ -268,6 +268,19 @@ TEST(MemcachedSession, IncrementAndDecrement) {
   EXPECT_EQ(wrong[0].value, "Non-numeric server-side value for incr or decr");
 }
 
+TEST(MemcachedSession, AMissingCounterBeginsWithItsDeadline) {
+  Talk talk;
+  auto answers = talk.Say(EncodeDelta(Opcode::kIncrement, 1, 10, 30));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].value, Number(10));
+  EXPECT_EQ(talk.store.Read(kNow).counters.incr_misses, 0u);
+  talk.now += std::chrono::seconds(31);
+  answers = talk.Say(EncodeDelta(Opcode::kIncrement, 1));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].status, Status::kNotFound);
+  EXPECT_EQ(talk.store.Read(kNow).counters.incr_misses, 1u);
+}
+
 TEST(MemcachedSession, FlushWithAndWithoutDelay) {
   Talk talk;
   auto answers =
@@ -339,6 +352,44 @@ TEST(MemcachedSession, AFullBatchWaits) {
       answered += Decode(replies.Take()->ToString()).size();
   }
   EXPECT_EQ(answered, 100u);
+}
+
+TEST(MemcachedSession, AValueUnderWayHasItsRoom) {
+  Talk talk;
+  talk.store.SetMemoryLimit(100'000);
+  std::string set = EncodeStore(Opcode::kSet, "b", std::string(50000, 'b'));
+  EXPECT_EQ(talk.Say(set.substr(0, 40)).size(), 0u);
+  EXPECT_EQ(talk.Say(set.substr(40, 1000)).size(), 0u);
+  EXPECT_FALSE(talk.store.SetAside(20'000, kNow));
+  auto answers = talk.Say(set.substr(1040));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].status, Status::kSuccess);
+  EXPECT_TRUE(talk.store.SetAside(30'000, kNow));
+  talk.store.GiveBack(30'000);
+  // Told at once, and swallowed.
+  set = EncodeStore(Opcode::kSet, "b", std::string(90000, 'c'));
+  answers = talk.Say(set.substr(0, 40));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].status, Status::kOutOfMemory);
+  answers =
+      talk.Say(set.substr(40) + Encode({.opcode = Opcode::kGet, .key = "b"}));
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].status, Status::kNotFound);
+}
+
+TEST(MemcachedSession, WhoGoesGivesBackTheRoomOfItsValue) {
+  Store store;
+  store.SetMemoryLimit(100'000);
+  Service service{store, {}, {}};
+  std::string set = EncodeStore(Opcode::kSet, "b", std::string(50000, 'b'));
+  for (int i = 0; i < 3; ++i) {
+    auto data = IOBuf::Copy(set.substr(0, 40));
+    auto session = Session::For(*data, service);
+    session->Feed(std::move(data));
+    ReplyBatch replies;
+    session->Answer(replies, SIZE_MAX, kNow);
+    EXPECT_EQ(replies.Bytes(), 0u);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The text protocol's answers, without a connection. What memcached itself says
 // to the same lines is compared by tests/system/test_memcached_parity.py.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -271,6 +272,8 @@ TEST(MemcachedText, StatisticsCountWhatHappened) {
   Talk talk;
   talk.Say("set a 0 0 1\r\n1\r\nget a\r\nget b\r\nincr a 1\r\ntouch b 1\r\n");
   std::string said = talk.Say("stats\r\n");
+  EXPECT_TRUE(
+      said.starts_with("STAT pid " + std::to_string(getpid()) + "\r\n"));
   for (const char* line :
        {"STAT cmd_get 2\r\n", "STAT cmd_set 1\r\n", "STAT get_hits 1\r\n",
         "STAT get_misses 1\r\n", "STAT incr_hits 1\r\n",
@@ -282,6 +285,25 @@ TEST(MemcachedText, StatisticsCountWhatHappened) {
   said = talk.Say("stats\r\n");
   EXPECT_NE(said.find("STAT cmd_get 0\r\n"), said.npos);
   EXPECT_NE(said.find("STAT curr_items 1\r\n"), said.npos);
+}
+
+TEST(MemcachedText, WhatIsMissedAndMadeIsAHit) {
+  Talk talk;
+  EXPECT_EQ(talk.Say("ma Zm9v b N30 J5 v t\r\nmg viv N30 t\r\n"),
+            "VA 1 t30\r\n5\r\nHD t30 W\r\n");
+  EXPECT_EQ(talk.Say("mg foo k t\r\n"), "HD kZm9v b t30\r\n");
+  std::string said = talk.Say("stats\r\n");
+  for (const char* line :
+       {"STAT cmd_set 0\r\n", "STAT get_hits 2\r\n", "STAT get_misses 0\r\n",
+        "STAT incr_misses 0\r\n", "STAT total_items 2\r\n"}) {
+    EXPECT_NE(said.find(line), said.npos) << line;
+  }
+}
+
+TEST(MemcachedText, WrongCommandsDoNotLeadAstray) {
+  Talk talk;
+  EXPECT_EQ(talk.Say("ms a 3 ~\r\nabc\r\nget   \r\nmn\r\n"),
+            "CLIENT_ERROR invalid flag\r\nERROR\r\nMN\r\n");
 }
 
 TEST(MemcachedBase64, ThereAndBack) {
