@@ -539,10 +539,11 @@ class FrontEndTest(unittest.TestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         seen = b""
-        while seen.count(b"\r\x1b[K") < 3:
+        while seen.count(b"evictions") < 3:
             ready, _, _ = select.select([ours], [], [], 30)
             self.assertTrue(ready, seen)
             seen += os.read(ours, 65536)
+        self.assertEqual(seen.count(b"\r\x1b[Kmemcached: 0 connections"), 3, seen)
         self.assertEqual(seen.count(b"\n"), 1, seen)  # of the line that says where
 
     def test_errors_name_the_thing(self) -> None:
