@@ -10,7 +10,7 @@
 namespace ebbrt {
 namespace {
 
-/// A buffer of Create(): owner and bytes in one block of malloc.
+/// A buffer of Create(): owner, first window and bytes in one block of malloc.
 struct HeapBuffer {
   explicit HeapBuffer() : owner(&Release) {}
 
@@ -23,6 +23,7 @@ struct HeapBuffer {
   }
 
   BufferOwner owner;
+  alignas(void*) std::byte window[IOBuf::kWindowSize];
 };
 static_assert(offsetof(HeapBuffer, owner) == 0);
 static_assert(sizeof(HeapBuffer) % alignof(std::max_align_t) == 0,
@@ -37,7 +38,8 @@ std::unique_ptr<IOBuf> IOBuf::Create(size_t capacity, size_t headroom) {
                     : nullptr;
   if (block == nullptr) throw std::bad_alloc();
   auto* buffer = new (block) HeapBuffer();
-  return Adopt(&buffer->owner, buffer->Bytes(), capacity, headroom, 0);
+  return AdoptInPlace(buffer->window, &buffer->owner, buffer->Bytes(), capacity,
+                      headroom, 0);
 }
 
 std::unique_ptr<IOBuf> IOBuf::Copy(std::span<const std::byte> bytes,
@@ -70,8 +72,7 @@ std::unique_ptr<IOBuf> IOBuf::Wrap(std::string_view bytes) {
 std::unique_ptr<IOBuf> IOBuf::Adopt(BufferOwner* owner, std::byte* buffer,
                                     size_t capacity, size_t offset,
                                     size_t length) {
-  EBBRT_CHECK(offset <= capacity && length <= capacity - offset,
-              "IOBuf::Adopt: window outside the buffer");
+  CheckWindow(capacity, offset, length);
   IOBuf* window;
   try {
     window = new IOBuf(owner, buffer, capacity, offset, length);
@@ -80,6 +81,21 @@ std::unique_ptr<IOBuf> IOBuf::Adopt(BufferOwner* owner, std::byte* buffer,
     throw;
   }
   return std::unique_ptr<IOBuf>(window);
+}
+
+std::unique_ptr<IOBuf> IOBuf::AdoptInPlace(void* place, BufferOwner* owner,
+                                           std::byte* buffer, size_t capacity,
+                                           size_t offset, size_t length) {
+  CheckWindow(capacity, offset, length);
+  auto* window = new (place) IOBuf(owner, buffer, capacity, offset, length);
+  window->in_place_ = true;
+  return std::unique_ptr<IOBuf>(window);
+}
+
+void IOBuf::operator delete(IOBuf* window, std::destroying_delete_t) {
+  bool in_place = window->in_place_;
+  window->~IOBuf();  // perhaps with the block that it lies in
+  if (!in_place) ::operator delete(window, sizeof(IOBuf));
 }
 
 IOBuf::~IOBuf() {
@@ -96,10 +112,9 @@ IOBuf::~IOBuf() {
   }
 }
 
-void IOBuf::Advance(size_t n) {
-  EBBRT_CHECK(n <= length_, "IOBuf::Advance past the end");
-  data_ += n;
-  length_ -= n;
+void IOBuf::Outside() {
+  platform::Panic(__FILE__, __LINE__, "window within buffer",
+                  "an IOBuf's window was moved beyond its buffer or its end");
 }
 
 void IOBuf::Retreat(size_t n) {
@@ -108,26 +123,10 @@ void IOBuf::Retreat(size_t n) {
   length_ += n;
 }
 
-void IOBuf::TrimEnd(size_t n) {
-  EBBRT_CHECK(n <= length_, "IOBuf::TrimEnd past the start");
-  length_ -= n;
-}
-
-void IOBuf::Append(size_t n) {
-  EBBRT_CHECK(n <= Tailroom(), "IOBuf::Append without tailroom");
-  length_ += n;
-}
-
 size_t IOBuf::CountChain() const {
   size_t count = 1;
   for (const IOBuf* i = next_; i != this; i = i->next_) ++count;
   return count;
-}
-
-size_t IOBuf::ChainLength() const {
-  size_t length = length_;
-  for (const IOBuf* i = next_; i != this; i = i->next_) length += i->length_;
-  return length;
 }
 
 void IOBuf::AppendChain(std::unique_ptr<IOBuf> chain) {
@@ -216,13 +215,6 @@ std::unique_ptr<IOBuf> Coalesce(std::unique_ptr<IOBuf> chain) {
   size_t copied = chain->CopyOut({whole->WritableTail(), whole->Tailroom()});
   whole->Append(copied);
   return whole;
-}
-
-std::unique_ptr<IOBuf> JoinChains(std::unique_ptr<IOBuf> first,
-                                  std::unique_ptr<IOBuf> second) {
-  if (first == nullptr) return second;
-  if (second != nullptr) first->AppendChain(std::move(second));
-  return first;
 }
 
 }  // namespace ebbrt

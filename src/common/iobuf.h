@@ -32,6 +32,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,6 +75,15 @@ class IOBuf {
                                       size_t capacity, size_t offset,
                                       size_t length);
 
+  /// As Adopt, with the window itself at `place`: kWindowSize bytes, aligned
+  /// for a pointer, that are part of what the owner gives back. Does not throw.
+  static std::unique_ptr<IOBuf> AdoptInPlace(void* place, BufferOwner* owner,
+                                             std::byte* buffer, size_t capacity,
+                                             size_t offset, size_t length);
+  static constexpr size_t kWindowSize = 8 * sizeof(void*);
+
+  /// One that lies in its buffer's block ends with the buffer.
+  static void operator delete(IOBuf* window, std::destroying_delete_t);
   ~IOBuf();
   IOBuf(const IOBuf&) = delete;
   IOBuf& operator=(const IOBuf&) = delete;
@@ -95,13 +105,26 @@ class IOBuf {
   }
 
   /// Takes `n` <= Length() bytes off the front.
-  void Advance(size_t n);
+  void Advance(size_t n) {
+    if (n > length_) [[unlikely]]
+      Outside();
+    data_ += n;
+    length_ -= n;
+  }
   /// Puts `n` <= Headroom() bytes on the front; their contents are undefined.
   void Retreat(size_t n);
   /// Takes `n` <= Length() bytes off the end.
-  void TrimEnd(size_t n);
+  void TrimEnd(size_t n) {
+    if (n > length_) [[unlikely]]
+      Outside();
+    length_ -= n;
+  }
   /// Puts `n` <= Tailroom() bytes, already written or about to be, on the end.
-  void Append(size_t n);
+  void Append(size_t n) {
+    if (n > Tailroom()) [[unlikely]]
+      Outside();
+    length_ += n;
+  }
 
   /// Whether another window shows this buffer (or the bytes are wrapped).
   bool IsShared() const {
@@ -118,7 +141,11 @@ class IOBuf {
 
   /// Number of IOBufs, and of bytes, in the chain that starts here.
   size_t CountChain() const;
-  size_t ChainLength() const;
+  size_t ChainLength() const {
+    size_t length = length_;
+    for (const IOBuf* i = next_; i != this; i = i->next_) length += i->length_;
+    return length;
+  }
 
   /// Puts `chain` behind the last element of the chain that starts here.
   void AppendChain(std::unique_ptr<IOBuf> chain);
@@ -149,6 +176,13 @@ class IOBuf {
         capacity_(capacity),
         owner_(owner) {}
 
+  static void CheckWindow(size_t capacity, size_t offset, size_t length) {
+    if (offset > capacity || length > capacity - offset) [[unlikely]]
+      Outside();
+  }
+
+  /// The window would leave the buffer, or grow when it is to shrink.
+  [[noreturn, gnu::cold]] static void Outside();
   void Unlink();
 
   std::byte* data_;
@@ -158,7 +192,9 @@ class IOBuf {
   BufferOwner* owner_;  // null: wrapped bytes, never freed
   IOBuf* next_ = this;
   IOBuf* prev_ = this;
+  bool in_place_ = false;
 };
+static_assert(sizeof(IOBuf) == IOBuf::kWindowSize);
 
 /// Takes the first `n` bytes off `chain` and returns them as a chain of their
 /// own, sharing the buffer at the cut; `chain` keeps the rest (null if none).
@@ -169,7 +205,11 @@ std::unique_ptr<IOBuf> SplitChain(std::unique_ptr<IOBuf>& chain, size_t n);
 std::unique_ptr<IOBuf> Coalesce(std::unique_ptr<IOBuf> chain);
 
 /// Joins two chains, either of which may be null.
-std::unique_ptr<IOBuf> JoinChains(std::unique_ptr<IOBuf> first,
-                                  std::unique_ptr<IOBuf> second);
+inline std::unique_ptr<IOBuf> JoinChains(std::unique_ptr<IOBuf> first,
+                                         std::unique_ptr<IOBuf> second) {
+  if (first == nullptr) return second;
+  if (second != nullptr) first->AppendChain(std::move(second));
+  return first;
+}
 
 }  // namespace ebbrt

@@ -16,6 +16,7 @@ class BufferPool::Block {
   BufferOwner owner;
   BufferPool* pool;
   Block* next = nullptr;
+  alignas(void*) std::byte window[IOBuf::kWindowSize];
 };
 
 BufferPool::BufferPool() : core_(platform::CurrentCore()) {
@@ -74,7 +75,8 @@ std::byte* BufferPool::Bytes(Block* block) {
 std::unique_ptr<IOBuf> BufferPool::Show(Block* block, size_t offset,
                                         size_t length) {
   block->owner.windows.store(1, std::memory_order_relaxed);
-  return IOBuf::Adopt(&block->owner, Bytes(block), kBufferSize, offset, length);
+  return IOBuf::AdoptInPlace(block->window, &block->owner, Bytes(block),
+                             kBufferSize, offset, length);
 }
 
 void BufferPool::Release(BufferOwner* owner) {

@@ -1,10 +1,11 @@
 // BufferPool: blocks for a device to receive into, handed up as IOBufs.
 //
 // A block is its header and the device's bytes behind it, so that one pointer
-// finds both and the buffer's owner costs no allocation:
+// finds both, and neither the buffer's owner nor the first window costs an
+// allocation:
 //
-//   | owner, pool, link | bytes the device writes ...                  |
-//   |<- kBlockHeader -->|<--------------- kBufferSize ---------------->|
+//   | owner, pool, link, first window | bytes the device writes ...    |
+//   |<-------- kBlockHeader --------->|<-------- kBufferSize --------->|
 //
 // The last IOBuf on a block gives it back. Blocks that applications keep are
 // simply missing here: the pool takes others from the heap, so that somebody's
@@ -29,7 +30,7 @@ namespace ebbrt::virtio {
 class BufferPool {
  public:
   static constexpr size_t kBlockSize = 2048;
-  static constexpr size_t kBlockHeader = 64;
+  static constexpr size_t kBlockHeader = 128;
   static constexpr size_t kBufferSize = kBlockSize - kBlockHeader;
   /// Free blocks kept; more go back to the heap.
   static constexpr size_t kKeep = 1024;
@@ -51,7 +52,7 @@ class BufferPool {
   /// Where the device writes: kBufferSize bytes.
   static std::byte* Bytes(Block* block);
   /// The bytes [offset, offset + length) of the block as an IOBuf, which owns
-  /// it from now on. Throws std::bad_alloc; the block is then back in the pool.
+  /// it from now on.
   static std::unique_ptr<IOBuf> Show(Block* block, size_t offset,
                                      size_t length);
 

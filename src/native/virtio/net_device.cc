@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -128,7 +127,7 @@ bool NetDevice::Refill() {
     }
     Piece piece{DeviceAddress(BufferPool::Bytes(block)),
                 BufferPool::kBufferSize};
-    receive_blocks_[*receive_.Add({}, {&piece, 1})] = block;
+    receive_blocks_[*receive_.AddSingle(piece, true)] = block;
   }
   // Also what was placed before memory gave out must reach the device.
   if (receive_.Publish()) {
@@ -145,15 +144,11 @@ size_t NetDevice::Receive(size_t limit) {
   return frames;
 }
 
-/// The buffer behind descriptor `id` as an IOBuf; null without memory for one.
+/// The buffer behind descriptor `id` as an IOBuf.
 std::unique_ptr<IOBuf> NetDevice::TakeBuffer(uint16_t id, size_t offset,
                                              uint32_t written) {
   auto* block = std::exchange(receive_blocks_[id], nullptr);
-  try {
-    return BufferPool::Show(block, offset, written - offset);
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+  return BufferPool::Show(block, offset, written - offset);
 }
 
 bool NetDevice::ReceiveFrame() {
@@ -174,7 +169,6 @@ bool NetDevice::ReceiveFrame() {
     return false;
   }
   auto frame = TakeBuffer(used->id, sizeof header, used->written);
-  bool complete = frame != nullptr;
   size_t length = used->written - sizeof header;
   for (size_t i = 1; i < buffers; ++i) {
     used = receive_.Take();
@@ -182,12 +176,10 @@ bool NetDevice::ReceiveFrame() {
       Fail("it received a frame whose buffers are missing");
       return false;
     }
-    auto part = TakeBuffer(used->id, 0, used->written);
-    complete = complete && part != nullptr;
+    frame->AppendChain(TakeBuffer(used->id, 0, used->written));
     length += used->written;
-    if (complete) frame->AppendChain(std::move(part));
   }
-  if (!complete || length > kLargestFrame) {
+  if (length > kLargestFrame) {
     ++counters_.dropped;
     return true;
   }
@@ -219,7 +211,8 @@ bool NetDevice::Transmit(std::span<const Piece> pieces, NetHeader* header,
              .segment_size = offload.segment_size,
              .checksum_start = offload.checksum_start,
              .checksum_offset = offload.checksum_offset};
-  auto id = transmit_.Add(pieces, {});
+  auto id = pieces.size() == 1 ? transmit_.AddSingle(pieces[0], false)
+                               : transmit_.Add(pieces, {});
   if (!id) return false;
   in_flight_[*id] = {token, next_sequence_++, newest_, kNone};
   (newest_ == kNone ? oldest_ : in_flight_[newest_].next) = *id;

@@ -72,7 +72,7 @@ class NetDevice {
     uint64_t sent_bytes = 0;
     uint64_t notifications = 0;
     uint64_t interrupts = 0;
-    uint64_t dropped = 0;  // received, but too long or without memory
+    uint64_t dropped = 0;  // received, but too long
   };
 
   static constexpr size_t kLargestFrame = 65535;
