@@ -99,30 +99,48 @@ uint16_t SplitQueue::UsedIndex() const {
   return Load(&used_->index, std::memory_order_acquire);
 }
 
+/// Fills in the next free descriptor; returns it.
+inline uint16_t SplitQueue::Place(const Piece& piece, uint16_t flags) {
+  uint16_t at = free_head_;
+  free_head_ = next_[at];
+  descriptors_[at] = {piece.address, piece.length, flags, free_head_};
+  return at;
+}
+
+inline void SplitQueue::Offer(uint16_t head, uint16_t count,
+                              uint32_t writable) {
+  free_count_ -= count;
+  chains_[head] = {count, writable};
+  ++in_flight_;
+  AvailableRing()[added_ & (size_ - 1)] = head;
+  ++added_;
+}
+
 std::optional<uint16_t> SplitQueue::Add(std::span<const Piece> readable,
                                         std::span<const Piece> writable) {
+  constexpr uint16_t kMore = layout::kDescriptorNext;
   size_t count = readable.size() + writable.size();
   EBBRT_CHECK(count > 0, "an empty chain was given to a virtqueue");
   if (count > free_count_) return std::nullopt;
   uint16_t head = free_head_;
-  uint16_t index = head;
+  uint16_t last = head;
+  for (const Piece& piece : readable) last = Place(piece, kMore);
   uint32_t total = 0;
-  for (size_t i = 0; i < count; ++i) {
-    bool writes = i >= readable.size();
-    const Piece& piece = writes ? writable[i - readable.size()] : readable[i];
-    uint16_t flags = writes ? layout::kDescriptorWrite : 0;
-    if (i + 1 < count) flags |= layout::kDescriptorNext;
-    if (writes) total += piece.length;
-    descriptors_[index] = {piece.address, piece.length, flags, next_[index]};
-    index = next_[index];
+  for (const Piece& piece : writable) {
+    last = Place(piece, kMore | layout::kDescriptorWrite);
+    total += piece.length;
   }
-  free_head_ = index;
-  free_count_ -= count;
-  chains_[head] = {static_cast<uint16_t>(count), total};
-  ++in_flight_;
-  AvailableRing()[added_ & (size_ - 1)] = head;
-  ++added_;
+  descriptors_[last].flags &= ~kMore;
+  Offer(head, static_cast<uint16_t>(count), total);
   return head;
+}
+
+std::optional<uint16_t> SplitQueue::AddSingle(const Piece& piece,
+                                              bool writable) {
+  if (free_count_ == 0) return std::nullopt;
+  uint16_t at = Place(piece, writable ? layout::kDescriptorWrite : 0);
+  Offer(at, 1, writable ? piece.length : 0);
+  return at;
 }
 
 bool SplitQueue::Publish() {
@@ -143,6 +161,17 @@ bool SplitQueue::Publish() {
 
 bool SplitQueue::HasUsed() const {
   return failure_ == nullptr && UsedIndex() != taken_;
+}
+
+inline void SplitQueue::FreeChain(uint16_t head) {
+  uint16_t last = head;
+  uint16_t count = chains_[head].descriptors;
+  for (uint16_t i = 1; i < count; ++i) last = next_[last];
+  next_[last] = free_head_;
+  free_head_ = head;
+  free_count_ += count;
+  chains_[head] = {};
+  --in_flight_;
 }
 
 std::optional<SplitQueue::Used> SplitQueue::Take() {
@@ -167,17 +196,6 @@ std::optional<SplitQueue::Used> SplitQueue::Take() {
   ++taken_;
   FreeChain(static_cast<uint16_t>(id));
   return Used{static_cast<uint16_t>(id), written};
-}
-
-void SplitQueue::FreeChain(uint16_t head) {
-  uint16_t last = head;
-  uint16_t count = chains_[head].descriptors;
-  for (uint16_t i = 1; i < count; ++i) last = next_[last];
-  next_[last] = free_head_;
-  free_head_ = head;
-  free_count_ += count;
-  chains_[head] = {};
-  --in_flight_;
 }
 
 bool SplitQueue::EnableInterrupts(uint16_t after) {

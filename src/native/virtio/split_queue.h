@@ -104,6 +104,9 @@ class SplitQueue {
   std::optional<uint16_t> Add(std::span<const Piece> readable,
                               std::span<const Piece> writable);
 
+  /// Add of a single piece, which the device writes or else reads.
+  std::optional<uint16_t> AddSingle(const Piece& piece, bool writable);
+
   /// Makes what was added visible. True: the device must be notified.
   [[nodiscard]] bool Publish();
 
@@ -138,6 +141,8 @@ class SplitQueue {
   layout::UsedElement* UsedRing() const;
   uint16_t* AvailableEvent() const;
   uint16_t UsedIndex() const;
+  uint16_t Place(const Piece& piece, uint16_t flags);
+  void Offer(uint16_t head, uint16_t count, uint32_t writable);
   void FreeChain(uint16_t head);
 
   const uint16_t size_;
