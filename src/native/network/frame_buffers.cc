@@ -5,10 +5,12 @@
 #include <span>
 #include <utility>
 
+#include "native/network/spare_list.h"
+
 namespace ebbrt::network {
 namespace {
 
-/// A pbuf that owns an IOBuf. Kept in a list of free ones between frames.
+/// A pbuf that owns an IOBuf.
 struct FramePbuf {
   pbuf_custom base{};
   std::unique_ptr<IOBuf> window;
@@ -17,27 +19,17 @@ struct FramePbuf {
 static_assert(offsetof(FramePbuf, base) == 0);
 
 /// The stack belongs to one core, and so do these.
-constexpr size_t kKeep = 512;
-FramePbuf* free_frames = nullptr;
-size_t free_frame_count = 0;
+SpareList<FramePbuf, &FramePbuf::next_free> spare_frames(512);
 
 void FreeFrame(pbuf* p) {
   auto* frame = reinterpret_cast<FramePbuf*>(p);
   frame->window.reset();
-  if (free_frame_count >= kKeep) {
-    delete frame;
-    return;
-  }
-  frame->next_free = std::exchange(free_frames, frame);
-  ++free_frame_count;
+  if (!spare_frames.Keep(frame)) delete frame;
 }
 
 FramePbuf* GetFrame() {
-  FramePbuf* frame = free_frames;
-  if (frame == nullptr) return new (std::nothrow) FramePbuf;
-  free_frames = frame->next_free;
-  --free_frame_count;
-  return frame;
+  FramePbuf* frame = spare_frames.Take();
+  return frame != nullptr ? frame : new (std::nothrow) FramePbuf;
 }
 
 pbuf* WrapOne(std::unique_ptr<IOBuf> window) {

@@ -84,9 +84,13 @@ void Interface::Start() {
 
 void Interface::OnFrame(std::unique_ptr<IOBuf> frame,
                         ReceivedChecksum checksum) {
+  client_.OnTraffic();
+  if (checksum == ReceivedChecksum::kVerified &&
+      client_.OnVerifiedFrame(frame)) {
+    return;
+  }
   pbuf* p = WrapInPbufs(std::move(frame));
   if (p == nullptr) return;  // TCP will send it again
-  client_.OnTraffic();
   NETIF_SET_CHECKSUM_CTRL(&netif_, ChecksumFlags(device_, checksum));
   if (netif_.input(p, &netif_) != ERR_OK) pbuf_free(p);
 }
@@ -162,23 +166,30 @@ err_t Interface::Output6(netif* interface, pbuf* packet, const ip6_addr_t* to) {
 }
 #endif
 
+bool Interface::IsWayTo4(const tcp_pcb& pcb) const {
+  return !IP_IS_V6_VAL(pcb.remote_ip) &&
+         ip_2_ip4(&pcb.remote_ip)->addr != netif_ip4_addr(&netif_)->addr &&
+         ip4_route_src(ip_2_ip4(&pcb.local_ip), ip_2_ip4(&pcb.remote_ip)) ==
+             &netif_;
+}
+
 uint16_t Interface::LargestSegment(const tcp_pcb& pcb) const {
   namespace features = virtio::net_feature;
   auto feature = features::kHostTso4;
   uint16_t headers = IP_HLEN + TCP_HLEN;
-  const netif* route = nullptr;
+  bool here = false;
 #if LWIP_IPV6
   if (IP_IS_V6_VAL(pcb.remote_ip)) {
     feature = features::kHostTso6;
     headers = IP6_HLEN + TCP_HLEN;
-    route = ip6_route(ip_2_ip6(&pcb.local_ip), ip_2_ip6(&pcb.remote_ip));
+    here =
+        ip6_route(ip_2_ip6(&pcb.local_ip), ip_2_ip6(&pcb.remote_ip)) == &netif_;
   } else
 #endif
   {
-    route = ip4_route_src(ip_2_ip4(&pcb.local_ip), ip_2_ip4(&pcb.remote_ip));
+    here = IsWayTo4(pcb);
   }
-  if (!device_.Has(feature) || pcb.mss != device_.Mtu() - headers ||
-      route != &netif_) {
+  if (!here || !device_.Has(feature) || pcb.mss != device_.Mtu() - headers) {
     return 0;
   }
   return kLargestSegment / pcb.mss * pcb.mss;
@@ -212,13 +223,22 @@ err_t Interface::Send(pbuf* frame) {
   return ERR_OK;
 }
 
+bool Interface::Transmit(pbuf* frame, const NetDevice::Offload& offload) {
+  if (!backlog_.Empty() || !GiveToDevice(frame, offload)) return false;
+  pbuf_ref(frame);
+  client_.OnTraffic();
+  client_.OnFramesQueued();
+  return true;
+}
+
 /// False: the ring is full. Otherwise the device holds `frame`.
 bool Interface::TrySend(pbuf* frame) {
+  return GiveToDevice(frame, SumsTcp() ? PrepareTcp(frame, device_.Mtu())
+                                       : NetDevice::Offload{});
+}
+
+bool Interface::GiveToDevice(pbuf* frame, const NetDevice::Offload& offload) {
   FramePieces pieces(frame);
-  NetDevice::Offload offload;
-  if (device_.Has(virtio::net_feature::kChecksum)) {
-    offload = PrepareTcp(frame, device_.Mtu());
-  }
   return device_.Transmit(pieces.Get(),
                           static_cast<virtio::NetHeader*>(frame->payload),
                           offload, frame);
@@ -252,7 +272,13 @@ void Interface::Reclaim() {
 }
 
 void Interface::OnTransmitted(void* token) {
-  pbuf_free(static_cast<pbuf*>(token));
+  auto* frame = static_cast<pbuf*>(token);
+  // As pbuf_free, of a segment that is not acknowledged yet.
+  if (frame->ref > 1) {
+    --frame->ref;
+  } else {
+    pbuf_free(frame);
+  }
 }
 
 void Interface::ReleaseAfterTransmit(std::unique_ptr<IOBuf> bytes) {

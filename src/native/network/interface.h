@@ -5,6 +5,8 @@
 //   in    device's buffer -> IOBuf -> pbuf -> lwIP (-> a connection's IOBuf)
 //   out   lwIP's header pbuf and the application's bytes -> descriptors
 //
+// Ordinary TCP segments take a shorter one (fast_path.h).
+//
 // Sent pbufs are held until the device has used them. With the transmit ring
 // full, frames wait in a queue here, in order, and the device is asked for one
 // interrupt when half of the ring is done; what may wait is bounded by the
@@ -41,6 +43,9 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
     virtual void OnTraffic() = 0;
     /// Frames wait for Kick(), which is due before the event ends.
     virtual void OnFramesQueued() = 0;
+    /// A frame whose transport's sum is right, before lwIP gets it. True: it
+    /// was taken.
+    virtual bool OnVerifiedFrame(std::unique_ptr<IOBuf>& frame) = 0;
     /// A batch of frames has gone through lwIP; what it made ready is now
     /// delivered. May block: nothing of the interface waits for it.
     virtual void OnBatch() = 0;
@@ -80,6 +85,15 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   /// go out here, or its peer wants smaller segments than the device makes.
   uint16_t LargestSegment(const tcp_pcb& pcb) const;
 
+  /// Whether an IPv4 connection's segments go out here, to another machine.
+  bool IsWayTo4(const tcp_pcb& pcb) const;
+  /// Whether TCP segments may be given to Transmit: the device sums them.
+  bool SumsTcp() const { return device_.Has(virtio::net_feature::kChecksum); }
+  /// Sends a frame that begins with room for the device's header and is in so
+  /// few pieces of ordinary memory that the device can take them (kMostPieces).
+  /// True: the device holds a reference to it. False: others must go first.
+  bool Transmit(pbuf* frame, const virtio::NetDevice::Offload& offload);
+
   /// Shows the device what was sent.
   void Kick();
   /// Takes back what the device has used, so that lwIP can send it anew, and
@@ -118,6 +132,7 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   void RefillOrRetry();
   err_t Send(pbuf* frame);
   bool TrySend(pbuf* frame);
+  bool GiveToDevice(pbuf* frame, const virtio::NetDevice::Offload& offload);
   void DrainBacklog();
   void RunDeferred();
 

@@ -9,6 +9,8 @@
 #include "lwip/dhcp.h"
 #include "lwip/init.h"
 #include "lwip/ip4_addr.h"
+#include "native/network/fast_path.h"
+#include "native/network/tcp_stream.h"
 #include "platform/log.h"
 
 namespace ebbrt::network {
@@ -102,8 +104,9 @@ void Stack::StartIpv6(const AddressPlan& plan) {
 void Stack::CheckAddress6() {
   netif* link = interface_->Netif();
   for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; ++i) {
-    bool counts = i == static_address_ ||
-                  (routers_count_ && !ip6_addr_islinklocal(netif_ip6_addr(link, i)));
+    bool counts =
+        i == static_address_ ||
+        (routers_count_ && !ip6_addr_islinklocal(netif_ip6_addr(link, i)));
     u8_t state = netif_ip6_addr_state(link, i);
     if (counts && ip6_addr_isvalid(state)) {
       SettleUp({});
@@ -178,6 +181,14 @@ void Stack::SettleUp(std::error_code error) {
           }
         }
       });
+}
+
+bool Stack::OnVerifiedFrame(std::unique_ptr<IOBuf>& frame) {
+  tcp_pcb* pcb = FindExpecting(*frame, *interface_->Netif());
+  TcpStream* stream = pcb != nullptr ? TcpStream::Of(*pcb) : nullptr;
+  if (stream == nullptr) return false;
+  stream->Receive(std::move(frame));
+  return true;
 }
 
 void Stack::OnDeviceFailed(const std::string& why) {

@@ -91,6 +91,7 @@ class Stack : private Interface::Client {
  private:
   void OnTraffic() override { timers_.Traffic(); }
   void OnFramesQueued() override { PlanFlush(); }
+  bool OnVerifiedFrame(std::unique_ptr<IOBuf>& frame) override;
   void OnBatch() override { Deliver(); }
   [[gnu::cold]] void OnDeviceFailed(const std::string& why) override;
   err_t OnOwnPacket(netif* interface, pbuf* packet) override {

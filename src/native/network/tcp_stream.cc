@@ -18,8 +18,6 @@ namespace {
 constexpr uint32_t kUnsentAhead = 64 * 1024;
 /// What one tcp_write takes.
 constexpr size_t kMostAtOnce = 0xFFFF;
-/// Up to here a copy into lwIP's header pbuf costs less than a reference.
-constexpr size_t kCopyLimit = 128;
 /// OnPoll's period, in lwIP's slow ticks of 500 ms.
 constexpr u8_t kPollTicks = 2;
 
@@ -112,6 +110,7 @@ void TcpStream::ReadEndpoints() {
   remote_ = {FromLwip(pcb_->remote_ip), pcb_->remote_port};
   if (Interface* link = stack_.Link()) {
     pcb_->large_segment = link->LargestSegment(*pcb_);
+    if (link->SumsTcp() && link->IsWayTo4(*pcb_)) link_ = link;
   }
 }
 
@@ -129,20 +128,35 @@ err_t TcpStream::OnReceived(void* self, tcp_pcb*, pbuf* data, err_t) {
   auto* stream = static_cast<TcpStream*>(self);
   if (data == nullptr) {
     stream->over_ = true;
-  } else if (stream->closing_) {
-    stream->Credit(data->tot_len);
-    pbuf_free(data);
+    stream->stack_.Ready(*stream);
     return ERR_OK;
-  } else {
-    try {
-      stream->received_ =
-          JoinChains(std::move(stream->received_), TakeFromPbufs(data));
-    } catch (const std::bad_alloc&) {
-      return ERR_MEM;  // lwIP keeps it and offers it again
-    }
   }
-  stream->stack_.Ready(*stream);
+  try {
+    stream->TakeData(TakeFromPbufs(data));
+  } catch (const std::bad_alloc&) {
+    return ERR_MEM;  // lwIP keeps it and offers it again
+  }
   return ERR_OK;
+}
+
+void TcpStream::TakeData(std::unique_ptr<IOBuf> data) {
+  if (closing_) return Credit(data->ChainLength());
+  received_ = JoinChains(std::move(received_), std::move(data));
+  stack_.Ready(*this);
+}
+
+TcpStream* TcpStream::Of(const tcp_pcb& pcb) {
+  if (pcb.recv != &OnReceived) return nullptr;
+  auto* stream = static_cast<TcpStream*>(pcb.callback_arg);
+  return stream->link_ != nullptr ? stream : nullptr;
+}
+
+void TcpStream::Receive(std::unique_ptr<IOBuf> frame) {
+  size_t acknowledged = ReceiveExpected(*pcb_, frame);
+  if (acknowledged > 0) Acknowledged(acknowledged);
+  if (frame != nullptr) TakeData(std::move(frame));
+  // With what is answered until the event ends.
+  if ((pcb_->flags & TF_ACK_NOW) != 0) stack_.Dirty(*this);
 }
 
 err_t TcpStream::OnSent(void* self, tcp_pcb*, u16_t bytes) {
@@ -280,9 +294,33 @@ void TcpStream::Send(std::unique_ptr<IOBuf> data) {
 void TcpStream::Flush() {
   if (pcb_ == nullptr) return;
   Pointer alive(this);
+  if (SendAtOnce() && !closing_) return;
   WriteQueue();
   if (closing_ && unwritten_ == nullptr) FinishClose();
   if (pcb_ != nullptr) tcp_output(pcb_);
+}
+
+/// Sends all that is unwritten, if that is one ordinary segment.
+bool TcpStream::SendAtOnce() {
+  if (unwritten_ == nullptr || link_ == nullptr) return false;
+  size_t bytes = unwritten_->Length() - unwritten_offset_;
+  for (IOBuf* more = unwritten_->Next(); more != queue_.get();
+       more = more->Next()) {
+    bytes += more->Length();
+    if (bytes > pcb_->mss) return false;
+  }
+  if (bytes == 0) return false;
+  Sent sent = SendSegment(*pcb_, *link_, next_hop_, *unwritten_,
+                          unwritten_offset_, bytes);
+  if (sent == Sent::kNot) return false;
+  if (sent == Sent::kCopied && unwritten_ == queue_.get() &&
+      unwritten_offset_ == 0) {
+    queue_.reset();
+    copied_ += bytes;
+  }
+  unwritten_ = nullptr;
+  unwritten_offset_ = 0;
+  return true;
 }
 
 void TcpStream::WriteQueue() {
@@ -320,7 +358,9 @@ bool TcpStream::WritePiece() {
 void TcpStream::Acknowledged(size_t bytes) {
   // lwIP counts the end of stream as a byte.
   queued_ -= std::min(bytes, queued_);
-  acked_ += bytes;
+  size_t copied = std::min(bytes, copied_);
+  copied_ -= copied;
+  acked_ += bytes - copied;
   std::unique_ptr<IOBuf> done;
   while (queue_ != nullptr && queue_.get() != unwritten_ &&
          acked_ >= queue_->Length()) {
@@ -340,6 +380,7 @@ void TcpStream::Acknowledged(size_t bytes) {
 void TcpStream::DropQueue() {
   unwritten_ = nullptr;
   queued_ = 0;
+  copied_ = 0;
   if (queue_ != nullptr) {
     stack_.ReleaseAfterTransmit(std::move(queue_));
   }

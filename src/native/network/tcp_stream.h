@@ -10,7 +10,8 @@
 //                 ^acked_         ^           ^unwritten_
 //
 // lwIP references the bytes. Only as much is given to it as it can use soon:
-// its own queues are lists it walks.
+// its own queues are lists it walks. A small answer that leaves at once by the
+// fast path is copied into its frame and not kept here at all.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,7 @@
 #include "common/network_manager.h"
 #include "lwip/tcp.h"
 #include "native/network/deliverable.h"
+#include "native/network/fast_path.h"
 #include "native/network/stack.h"
 
 namespace ebbrt::network {
@@ -40,6 +42,10 @@ class TcpStream final : public Deliverable {
   [[gnu::cold]] static Future<std::unique_ptr<TcpConnection>> Connect(
       Stack& stack, Endpoint remote);
   ~TcpStream() override;
+  /// The stream of a connection, if its segments may take the fast path.
+  static TcpStream* Of(const tcp_pcb& pcb);
+  /// Takes the segment that the connection expects.
+  void Receive(std::unique_ptr<IOBuf> frame);
 
   void SetHandler(TcpConnection::Handler* handler);
   void Send(std::unique_ptr<IOBuf> data);
@@ -69,6 +75,7 @@ class TcpStream final : public Deliverable {
   void Attach(tcp_pcb* pcb);
   tcp_pcb* Detach();
   void ReadEndpoints();
+  void TakeData(std::unique_ptr<IOBuf> data);
   [[gnu::cold]] void DeliverConnected();
   bool DeliverNext();
   void DeliverReceived();
@@ -76,6 +83,7 @@ class TcpStream final : public Deliverable {
   void DropReceived();
   void Acknowledged(size_t bytes);
   void DropQueue();
+  bool SendAtOnce();
   void WriteQueue();
   bool WritePiece();
   void FinishClose();
@@ -84,6 +92,8 @@ class TcpStream final : public Deliverable {
   tcp_pcb* pcb_ = nullptr;  // while set, lwIP holds a reference to us
   TcpConnection::Handler* handler_ = nullptr;
   std::optional<ConnectPromise> connecting_;
+  Interface* link_ = nullptr;  // the way of the fast path's segments, if any
+  NextHop next_hop_;
   Endpoint local_;
   Endpoint remote_;
 
@@ -92,6 +102,7 @@ class TcpStream final : public Deliverable {
   IOBuf* unwritten_ = nullptr;   // the element not wholly given to lwIP
   size_t unwritten_offset_ = 0;  // what of it is
   size_t acked_ = 0;             // of queue_'s first element
+  size_t copied_ = 0;  // sent before that element, not kept, not acknowledged
   size_t queued_ = 0;            // not acknowledged
 
   std::error_code error_;  // what it ended with, once over_

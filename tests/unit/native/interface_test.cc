@@ -76,6 +76,7 @@ class InterfaceTest : public testing::Test, private Interface::Client {
  private:
   void OnTraffic() override {}
   void OnFramesQueued() override { frames_queued_ = true; }
+  bool OnVerifiedFrame(std::unique_ptr<IOBuf>&) override { return false; }
   void OnBatch() override {}
   void OnDeviceFailed(const std::string& why) override { FAIL() << why; }
   err_t OnOwnPacket(netif*, pbuf*) override { return ERR_MEM; }

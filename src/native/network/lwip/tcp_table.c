@@ -29,13 +29,12 @@ static u32_t address(const ip_addr_t* ip) {
   return ip_2_ip4(ip)->addr;
 }
 
-static struct tcp_pcb** bucket(const ip_addr_t* remote_ip, u16_t remote_port,
-                               const ip_addr_t* local_ip, u16_t local_port) {
+/* Of addresses in 32 bits each. */
+static inline struct tcp_pcb** bucket(u32_t remote, u16_t remote_port,
+                                      u32_t local, u16_t local_port) {
   u64_t ports = (u32_t)remote_port << 16 | local_port;
-  u64_t hash;
-  if (seed == 0) seed = (u64_t)LWIP_RAND() << 32 | LWIP_RAND() | 1;
-  hash = mix((u64_t)address(remote_ip) << 32 | address(local_ip));
-  hash = (hash ^ ports) * (seed | 1);
+  u64_t hash = mix((u64_t)remote << 32 | local);
+  hash = (hash ^ ports) * seed;
   hash = (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9u;
   return &buckets[hash >> (64 - TCP_TABLE_BITS)];
 }
@@ -43,8 +42,10 @@ static struct tcp_pcb** bucket(const ip_addr_t* remote_ip, u16_t remote_port,
 void tcp_table_add(struct tcp_pcb* pcb) {
   struct tcp_pcb** head;
   if (pcb->table_link != NULL) return;
-  head =
-      bucket(&pcb->remote_ip, pcb->remote_port, &pcb->local_ip, pcb->local_port);
+  /* Before it all buckets are empty, so any will do. */
+  if (seed == 0) seed = (u64_t)LWIP_RAND() << 32 | LWIP_RAND() | 1;
+  head = bucket(address(&pcb->remote_ip), pcb->remote_port,
+                address(&pcb->local_ip), pcb->local_port);
   pcb->table_next = *head;
   if (*head != NULL) (*head)->table_link = &pcb->table_next;
   pcb->table_link = head;
@@ -61,13 +62,27 @@ void tcp_table_remove(struct tcp_pcb* pcb) {
 struct tcp_pcb* tcp_table_find(const ip_addr_t* remote_ip, u16_t remote_port,
                                const ip_addr_t* local_ip, u16_t local_port,
                                int in_time_wait) {
-  struct tcp_pcb* pcb =
-      *bucket(remote_ip, remote_port, local_ip, local_port);
+  struct tcp_pcb* pcb = *bucket(address(remote_ip), remote_port,
+                                address(local_ip), local_port);
   for (; pcb != NULL; pcb = pcb->table_next) {
     if (pcb->remote_port == remote_port && pcb->local_port == local_port &&
         ip_addr_cmp(&pcb->remote_ip, remote_ip) &&
         ip_addr_cmp(&pcb->local_ip, local_ip) &&
         (pcb->state == TIME_WAIT) == (in_time_wait != 0)) {
+      return pcb;
+    }
+  }
+  return NULL;
+}
+
+struct tcp_pcb* tcp_table_find4(u32_t remote_ip, u16_t remote_port,
+                                u32_t local_ip, u16_t local_port) {
+  struct tcp_pcb* pcb = *bucket(remote_ip, remote_port, local_ip, local_port);
+  for (; pcb != NULL; pcb = pcb->table_next) {
+    if (pcb->remote_port == remote_port && pcb->local_port == local_port &&
+        ip_2_ip4(&pcb->remote_ip)->addr == remote_ip &&
+        ip_2_ip4(&pcb->local_ip)->addr == local_ip &&
+        !IP_IS_V6_VAL(pcb->remote_ip) && pcb->state != TIME_WAIT) {
       return pcb;
     }
   }

@@ -22,6 +22,9 @@ void tcp_table_remove(struct tcp_pcb* pcb);
 struct tcp_pcb* tcp_table_find(const ip_addr_t* remote_ip, u16_t remote_port,
                                const ip_addr_t* local_ip, u16_t local_port,
                                int in_time_wait);
+/* The same by IPv4, addresses in network order, not in TIME-WAIT. */
+struct tcp_pcb* tcp_table_find4(u32_t remote_ip, u16_t remote_port,
+                                u32_t local_ip, u16_t local_port);
 
 #ifdef __cplusplus
 }
