@@ -21,16 +21,13 @@ void Input::Swallow() {
   swallow_ -= n;
 }
 
-std::string_view Input::Front(size_t n) {
-  if (n == 0) return {};
-  if (pending_->Length() < n) {
-    auto front = IOBuf::Create(n);
-    pending_->CopyOut({front->WritableTail(), n});
-    front->Append(n);
-    DropFront(pending_, n);
-    pending_ = JoinChains(std::move(front), std::move(pending_));
-  }
-  return pending_->View().substr(0, n);
+/// Puts the first `n` bytes together in one piece.
+void Input::Gather(size_t n) {
+  auto front = IOBuf::Create(n);
+  pending_->CopyOut({front->WritableTail(), n});
+  front->Append(n);
+  DropFront(pending_, n);
+  pending_ = JoinChains(std::move(front), std::move(pending_));
 }
 
 bool Input::HasLineEndAt(size_t offset) const {

@@ -26,7 +26,12 @@ class Input {
 
   /// The first `n` <= Size() bytes in one piece, until the next call that isn't
   /// const. Throws std::bad_alloc; nothing has then changed.
-  std::string_view Front(size_t n);
+  std::string_view Front(size_t n) {
+    if (n == 0) return {};
+    if (pending_->Length() < n) [[unlikely]]
+      Gather(n);
+    return pending_->View().substr(0, n);
+  }
 
   /// Whether "\r\n" stands at `offset` <= Size() - 2.
   bool HasLineEndAt(size_t offset) const;
@@ -44,6 +49,7 @@ class Input {
   void MoveValueTo(Item& item, size_t offset);
 
  private:
+  void Gather(size_t n);
   void Swallow();
 
   std::unique_ptr<IOBuf> pending_;  // null or begins with a byte

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "apps/memcached/item.h"
+#include "apps/memcached/key_hash.h"
 #include "common/shared_ebb.h"
 #include "common/spin_lock.h"
 
@@ -219,8 +220,7 @@ class Store : public SharedEbb<Store> {
   };
   using Table = boost::intrusive::unordered_set<
       Item, boost::intrusive::key_of_value<KeyOfItem>,
-      boost::intrusive::hash<std::hash<std::string_view>>,
-      boost::intrusive::power_2_buckets<true>>;
+      boost::intrusive::hash<KeyHash>, boost::intrusive::power_2_buckets<true>>;
   using Queue = boost::intrusive::list<Item>;
   struct Verdict {
     Outcome outcome;
