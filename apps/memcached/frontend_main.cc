@@ -3,7 +3,8 @@
 //
 //   -m MIB         the machine's memory (512): with the image and all packets
 //   -t N           the machine's processors (1); also --cores N
-//   -p PORT        the port to serve (11211)
+//   -p PORT        the port to serve (11211); [[ADDRESS:]HOST_PORT:]PORT
+//                  publishes it on this host, too
 //   --statistics SECONDS  how often a line tells how it goes (0: never; 1 if a
 //                         terminal shows it)
 //   -U, -c, -I, -M, -v, --patience   as of the server
@@ -15,14 +16,19 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "apps/memcached/launch_report.h"
 #include "apps/memcached/options.h"
 #include "apps/memcached/service.h"
+#include "common/digits.h"
+#include "common/endpoint.h"
 #include "common/node_allocator.h"
 #include "common/runtime.h"
 #include "common/timer.h"
+#include "hosted/port_relay.h"
 
 namespace ebbrt::memcached {
 namespace {
@@ -43,16 +49,41 @@ unsigned ItemMemory(unsigned machine_mib) {
   return machine_mib - machine_mib / 4 - 4;
 }
 
-NodeSpec ReadArguments() {
-  using enum Options::Kind;
-  constexpr Options::Known kKnown[] = {
-      {"-p"},        {"-m"},         {"-t"},           {"--cores"},
-      {"--machine"}, {"--patience"}, {"--statistics"}, {"-U"},
-      {"-c"},        {"-I"},         {"-M", kFlag},    {"-v", kFlag}};
-  Options options(runtime::Arguments(), kKnown);
+/// What -p says.
+struct Ports {
+  uint16_t served = kDefaultPort;
+  std::optional<Endpoint> published;  // on this host
+};
+
+std::optional<uint16_t> ParsePort(std::string_view text) {
+  auto port = TakeNumber(text, 65535);
+  if (!port || *port == 0 || !text.empty()) return std::nullopt;
+  return static_cast<uint16_t>(*port);
+}
+
+Ports ReadPorts(const Options& options) {
+  const std::string text = options.Text("-p", std::to_string(kDefaultPort));
+  const std::string_view view = text;
+  const size_t colon = view.rfind(':');
+  const bool publishes = colon != view.npos;
+  const std::string_view here = publishes ? view.substr(0, colon) : "";
+  auto served = ParsePort(publishes ? view.substr(colon + 1) : view);
+  std::optional<Endpoint> published;
+  if (auto port = ParsePort(here)) {
+    published = {{}, *port};
+  } else {
+    published = Endpoint::Parse(here);
+  }
+  if (!served || publishes != published.has_value()) {
+    throw UsageError("option -p: '" + text +
+                     "' should be PORT, HOST_PORT:PORT or "
+                     "ADDRESS:HOST_PORT:PORT, with ports from 1 to 65535");
+  }
+  return {*served, published};
+}
+
+NodeSpec ReadArguments(const Options& options, uint16_t port) {
   auto memory = static_cast<unsigned>(options.Number("-m", 512, 16, 1 << 20));
-  auto port =
-      static_cast<uint16_t>(options.Number("-p", kDefaultPort, 1, 65535));
   auto threads = options.Number("-t", 1, 1, 128);
   NodeSpec spec{
       .image = options.Word() ? *options.Word() : ImageBesideThisProgram(),
@@ -88,7 +119,15 @@ NodeSpec ReadArguments() {
 }
 
 void Run() {
-  auto node = node_allocator->Allocate(ReadArguments()).Get();
+  using enum Options::Kind;
+  constexpr Options::Known kKnown[] = {
+      {"-p"},        {"-m"},         {"-t"},           {"--cores"},
+      {"--machine"}, {"--patience"}, {"--statistics"}, {"-U"},
+      {"-c"},        {"-I"},         {"-M", kFlag},    {"-v", kFlag}};
+  Options options(runtime::Arguments(), kKnown);
+  Ports ports = ReadPorts(options);
+  auto node =
+      node_allocator->Allocate(ReadArguments(options, ports.served)).Get();
   auto ended = node->Ended().Then([](int code) {
     Fail("the machine has ended" +
              (code < 0 ? std::string()
@@ -103,8 +142,14 @@ void Run() {
   });
   uint16_t port = launch_report->Served().Get();
   deadline.Stop();
-  std::printf("memcached: serving at %s\n",
-              node->Reach(port).ToString().c_str());
+  Endpoint there = node->Reach(port);
+  std::optional<hosted::PortRelay> relay;
+  if (ports.published) relay.emplace(*ports.published, there);
+  std::printf("memcached: serving at %s\n", there.ToString().c_str());
+  if (relay) {
+    std::printf("memcached: published at %s\n",
+                relay->Local().ToString().c_str());
+  }
   std::fflush(stdout);
   ended.Get();
 }
@@ -116,13 +161,13 @@ void ebbrt::AppMain() {
   try {
     memcached::Run();
   } catch (const memcached::UsageError& error) {
-    memcached::Fail(
-        std::string(error.what()) +
-            "\nusage: memcached_frontend [IMAGE] [-p PORT] [-U PORT]"
-            " [-m MIB] [-c N] [-I SIZE] [-t N] [-M] [-v]"
-            " [--machine microvm|pc|q35] [--patience SECONDS]"
-            " [--statistics SECONDS]",
-        2);
+    memcached::Fail(std::string(error.what()) +
+                        "\nusage: memcached_frontend [IMAGE] [-p "
+                        "[[ADDRESS:]HOST_PORT:]PORT] [-U PORT]"
+                        " [-m MIB] [-c N] [-I SIZE] [-t N] [-M] [-v]"
+                        " [--machine microvm|pc|q35] [--patience SECONDS]"
+                        " [--statistics SECONDS]",
+                    2);
   } catch (const std::exception& error) {
     memcached::Fail(error.what(), 1);
   }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "common/event_manager.h"
-#include "common/timer.h"
+#include "hosted/acceptor.h"
 #include "hosted/address.h"
 #include "hosted/core.h"
 #include "hosted/tcp_stream.h"
@@ -17,68 +17,8 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using hosted::Acceptor;
 using hosted::SocketConnection;
-
-/// Throws what an operation on a listening socket failed with.
-void Check(const boost::system::error_code& error, const std::string& what) {
-  if (error) throw std::system_error(hosted::ToErrorCode(error), what);
-}
-
-/// The accepting side; lives on while an accept is under way.
-class Acceptor : public std::enable_shared_from_this<Acceptor> {
- public:
-  Acceptor(uint16_t port, NetworkManager::AcceptHandler accept)
-      : acceptor_(hosted::Reactor()), accept_(std::move(accept)) {
-    std::string what = "listen on port " + std::to_string(port);
-    boost::system::error_code error;
-    tcp protocol = hosted::OpenForBoth(acceptor_, error);
-    Check(error, what);
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    Check(error, what);
-    acceptor_.bind({protocol, port}, error);
-    Check(error, what);
-    acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    Check(error, what);
-  }
-
-  void Start() {
-    acceptor_.async_accept(
-        [self = shared_from_this()](const auto& error, tcp::socket socket) {
-          if (!self->acceptor_.is_open()) return;
-          event_manager->SpawnLocal(
-              [self, error, socket = std::move(socket)]() mutable {
-                self->Accepted(error, std::move(socket));
-              });
-        });
-  }
-
-  void Stop() {
-    boost::system::error_code ignored;
-    acceptor_.close(ignored);
-  }
-
-  Endpoint Local() const {
-    return hosted::ToEndpoint(acceptor_.local_endpoint());
-  }
-
- private:
-  void Accepted(const boost::system::error_code& error, tcp::socket socket) {
-    if (!acceptor_.is_open()) return;
-    if (error) {
-      // Out of descriptors, or a peer that gave up: neither ends a server. The
-      // pause keeps the first from spinning.
-      retry_.Start(std::chrono::milliseconds(10),
-                   [self = shared_from_this()] { self->Start(); });
-      return;
-    }
-    Start();
-    accept_(std::make_unique<SocketConnection>(std::move(socket)));
-  }
-
-  tcp::acceptor acceptor_;
-  NetworkManager::AcceptHandler accept_;
-  Timer retry_;
-};
 
 class SocketListener : public TcpListener {
  public:
@@ -105,7 +45,11 @@ class SocketNetworkManager : public NetworkManager {
 
   std::unique_ptr<TcpListener> Listen(uint16_t port,
                                       AcceptHandler accept) override {
-    auto acceptor = std::make_shared<Acceptor>(port, std::move(accept));
+    auto acceptor = std::make_shared<Acceptor>(
+        Endpoint{{}, port},
+        [accept = std::move(accept)](tcp::socket socket) mutable {
+          accept(std::make_unique<SocketConnection>(std::move(socket)));
+        });
     acceptor->Start();
     return std::make_unique<SocketListener>(std::move(acceptor));
   }

@@ -25,10 +25,10 @@ class RunTest(unittest.TestCase):
             [COMMAND, *words], capture_output=True, text=True, cwd="/"
         )
 
-    def serve(self) -> subprocess.Popen:
+    def serve(self, *words: str) -> subprocess.Popen:
         """Starts memcached; returns when it serves."""
         server = self.namespace.start(
-            [COMMAND, "run", "--no-build", "memcached"],
+            [COMMAND, "run", "--no-build", "memcached", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,6 +74,45 @@ class RunTest(unittest.TestCase):
         # The front-end is told, says so and ends.
         self.assertEqual(server.wait(10), 1)
         self.assertIn("ended", server.stderr.read())
+        self.namespace.assert_clean(self)
+
+    def test_a_published_port(self) -> None:
+        server = self.serve("--", "-p", "11300:11211")
+        self.assertEqual(
+            server.stdout.readline(), "memcached: published at [::]:11300\n"
+        )
+        value = "v" * 500_000
+        talk = f"set a 0 0 {len(value)}\r\n{value}\r\nget a\r\nstats\r\n"
+        # As `... | nc`: it ends its side and still gets all of its answers.
+        script = (
+            "import socket, sys; s = socket.create_connection(('127.0.0.1', 11300), 20);"
+            "s.sendall(sys.stdin.buffer.read()); s.shutdown(socket.SHUT_WR);"
+            "sys.stdout.buffer.write(b''.join(iter(lambda: s.recv(1 << 16), b'')))"
+        )
+        result = self.namespace.run(
+            ["/usr/bin/python3", "-c", script],
+            input=talk, capture_output=True, text=True, timeout=60,
+        )
+        self.assertEqual(result.stderr, "")
+        head = f"STORED\nVALUE a 0 {len(value)}\n{value}\nEND\nSTAT pid "
+        self.assertEqual(result.stdout.replace("\r", "")[: len(head)], head)
+        self.assertTrue(result.stdout.endswith("END\n"), result.stdout[-100:])
+        server.send_signal(signal.SIGINT)
+        self.assertEqual(server.wait(10), 128 + signal.SIGINT)
+        self.namespace.assert_clean(self)
+
+    def test_a_port_that_cannot_be_published(self) -> None:
+        for word in ("0:11211", "11211:0", "x:11211", "1:2:3", ":11211", "70000:1"):
+            result = self.ebbrt("run", "--no-build", "memcached", "--", "-p", word)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(f"option -p: '{word}' should be", result.stderr)
+        server = self.serve("--", "-p", "11300:11211")
+        result = self.ebbrt("run", "--no-build", "memcached", "--", "-p", "11300:11211")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("port 11300", result.stderr)
+        self.assertIn("Address already in use", result.stderr)
+        server.send_signal(signal.SIGINT)
+        self.assertEqual(server.wait(10), 128 + signal.SIGINT)
         self.namespace.assert_clean(self)
 
     def test_wrong_words_reach_the_application(self) -> None:
