@@ -102,7 +102,7 @@ bool Expects(const tcp_pcb& pcb, const Headers& headers) {
   uint32_t acknowledged = lwip_ntohl(headers.tcp.ackno) - pcb.lastack;
   return pcb.state == ESTABLISHED && (pcb.flags & kUnusual) == 0 &&
          pcb.unsent == nullptr && pcb.ooseq == nullptr &&
-         pcb.refused_data == nullptr &&
+         pcb.refused_data == nullptr && !LWIP_TCP_SACK_VALID(&pcb, 0) &&
          lwip_ntohl(headers.tcp.seqno) == pcb.rcv_nxt &&
          length <= pcb.rcv_wnd && acknowledged <= pcb.snd_nxt - pcb.lastack &&
          // Else it may be a duplicate acknowledgement.
@@ -179,8 +179,6 @@ void MeasureRoundTrip(tcp_pcb& pcb, uint32_t ackno) {
 }
 
 size_t Acknowledge(tcp_pcb& pcb, uint32_t ackno) {
-  pcb.dupacks = 0;
-  if (ackno == pcb.lastack) return 0;
   OpenCongestionWindow(pcb, ackno - pcb.lastack);
   pcb.nrtx = 0;
   pcb.rto = (pcb.sa >> 3) + pcb.sv;
@@ -189,7 +187,6 @@ size_t Acknowledge(tcp_pcb& pcb, uint32_t ackno) {
   pcb.rtime = pcb.unacked == nullptr ? -1 : 0;
   pcb.polltmr = 0;
   pcb.snd_buf += bytes;
-  MeasureRoundTrip(pcb, ackno);
   return bytes;
 }
 
@@ -350,7 +347,10 @@ size_t ReceiveExpected(tcp_pcb& pcb, std::unique_ptr<IOBuf>& frame) {
   pcb.keep_cnt_sent = 0;
   pcb.persist_probe = 0;
   UpdateSendWindow(pcb, headers.tcp);
-  size_t acknowledged = Acknowledge(pcb, lwip_ntohl(headers.tcp.ackno));
+  const uint32_t ackno = lwip_ntohl(headers.tcp.ackno);
+  pcb.dupacks = 0;
+  size_t acknowledged = ackno != pcb.lastack ? Acknowledge(pcb, ackno) : 0;
+  MeasureRoundTrip(pcb, ackno);
   size_t length = DataLength(headers);
   if (length == 0) {
     frame.reset();
@@ -369,8 +369,8 @@ Sent SendSegment(tcp_pcb& pcb, Interface& link, NextHop& next_hop,
                  const IOBuf& first, size_t offset, size_t bytes) {
   if (pcb.state != ESTABLISHED || (pcb.flags & kUnusual) != 0 ||
       pcb.unsent != nullptr || pcb.snd_nxt != pcb.snd_lbb || bytes > pcb.mss ||
-      bytes > pcb.snd_buf || pcb.snd_queuelen > kMostQueued ||
-      !FitsWindow(pcb, bytes)) {
+      bytes > pcb.snd_wnd_max / 2 || bytes > pcb.snd_buf ||
+      pcb.snd_queuelen > kMostQueued || !FitsWindow(pcb, bytes)) {
     return Sent::kNot;
   }
   const netif& out = *link.Netif();

@@ -154,9 +154,16 @@ TcpStream* TcpStream::Of(const tcp_pcb& pcb) {
 void TcpStream::Receive(std::unique_ptr<IOBuf> frame) {
   size_t acknowledged = ReceiveExpected(*pcb_, frame);
   if (acknowledged > 0) Acknowledged(acknowledged);
+  // A second full segment is acknowledged at once (RFC 5681 §4.2), smaller ones
+  // with what is answered until the event ends.
+  bool full = frame != nullptr && frame->Length() >= pcb_->mss;
   if (frame != nullptr) TakeData(std::move(frame));
-  // With what is answered until the event ends.
-  if ((pcb_->flags & TF_ACK_NOW) != 0) stack_.Dirty(*this);
+  if ((pcb_->flags & TF_ACK_NOW) == 0) return;
+  if (full) {
+    tcp_output(pcb_);
+  } else {
+    stack_.Dirty(*this);
+  }
 }
 
 err_t TcpStream::OnSent(void* self, tcp_pcb*, u16_t bytes) {
@@ -356,7 +363,6 @@ bool TcpStream::WritePiece() {
 }
 
 void TcpStream::Acknowledged(size_t bytes) {
-  // lwIP counts the end of stream as a byte.
   queued_ -= std::min(bytes, queued_);
   size_t copied = std::min(bytes, copied_);
   copied_ -= copied;

@@ -118,19 +118,20 @@ inline void SplitQueue::Offer(uint16_t head, uint16_t count,
 
 std::optional<uint16_t> SplitQueue::Add(std::span<const Piece> readable,
                                         std::span<const Piece> writable) {
-  constexpr uint16_t kMore = layout::kDescriptorNext;
   size_t count = readable.size() + writable.size();
   EBBRT_CHECK(count > 0, "an empty chain was given to a virtqueue");
   if (count > free_count_) return std::nullopt;
   uint16_t head = free_head_;
-  uint16_t last = head;
-  for (const Piece& piece : readable) last = Place(piece, kMore);
+  size_t left = count;
+  auto more = [&left] {
+    return static_cast<uint16_t>(--left > 0 ? layout::kDescriptorNext : 0);
+  };
+  for (const Piece& piece : readable) Place(piece, more());
   uint32_t total = 0;
   for (const Piece& piece : writable) {
-    last = Place(piece, kMore | layout::kDescriptorWrite);
+    Place(piece, more() | layout::kDescriptorWrite);
     total += piece.length;
   }
-  descriptors_[last].flags &= ~kMore;
   Offer(head, static_cast<uint16_t>(count), total);
   return head;
 }

@@ -64,6 +64,11 @@
    wants there, so that both leave as one piece. */
 #define PBUF_LINK_ENCAPSULATION_HLEN 12
 
+/* A frame that waits for its neighbour's address is copied unless it is all in
+   memory of its own: the bytes that others show may be dropped meanwhile. */
+#define PBUF_NEEDS_COPY(p) \
+  (((p)->type_internal & PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS) == 0)
+
 /* Dynamic ports (RFC 6335 §6). lwIP takes the one behind a random first one, which
    must not be the last: its own arithmetic would go on to 0 and find no port. */
 #define TCP_LOCAL_PORT_RANGE_START 0xc000
@@ -93,8 +98,6 @@
 #define TCP_DEFAULT_LISTEN_BACKLOG 255
 /* 2 MSL are 60 s, as on Linux. */
 #define TCP_MSL 30000
-/* RFC 6298 §2.1, milliseconds. */
-#define LWIP_TCP_RTO_TIME 1000
 #define LWIP_TCP_KEEPALIVE 1
 
 /* The device sums and verifies TCP when it can; which, is set per interface and
