@@ -195,7 +195,15 @@ Session::Progress BinarySession::Answer(ReplyBatch& replies, size_t limit,
                                         Store::Time now) {
   using Result = RequestParser::Result;
   while (replies.Bytes() < limit) {
-    switch (parser_.Next(store().ValueLimit())) {
+    auto result = parser_.Next(store().ValueLimit());
+    // Before its value comes, and whatever that is.
+    bool headed = result == Result::kRequest || result == Result::kTooLarge ||
+                  result == Result::kNeedValue;
+    if (headed && !HasRightLengths(Decode(parser_.Current().header.opcode))) {
+      Refuse(replies, Status::kInvalidArguments);
+      return Progress::kEnded;
+    }
+    switch (result) {
       case Result::kRequest:
         GiveBack();
         if (Execute(replies, now) == Progress::kEnded) return Progress::kEnded;
@@ -227,10 +235,6 @@ Session::Progress BinarySession::Answer(ReplyBatch& replies, size_t limit,
 
 Session::Progress BinarySession::Execute(ReplyBatch& replies, Store::Time now) {
   Command command = Decode(parser_.Current().header.opcode);
-  if (!HasRightLengths(command)) {
-    Refuse(replies, Status::kInvalidArguments);
-    return Progress::kEnded;
-  }
   switch (command.action) {
     case Action::kGet:
     case Action::kTouch:
@@ -336,7 +340,8 @@ Store::Result BinarySession::Insert(const Command& command, Store::Time now) {
     put.item = WithMemory(request.value_length, now,
                           [&] { return parser_.TakeItem(); });
   } catch (const std::bad_alloc&) {
-    store().Refuse(request.key, put.mode, Store::Refusal::kNoMemory, now);
+    store().Refuse(request.key, command.mode == Mode::kSet,
+                   Store::Refusal::kNoMemory, now);
     return {Outcome::kOutOfMemory};
   }
   put.item->flags = extras.flags.Get();
@@ -347,7 +352,9 @@ Store::Result BinarySession::Insert(const Command& command, Store::Time now) {
 void BinarySession::Delete(const Command& command, ReplyBatch& replies,
                            Store::Time now) {
   const auto& request = parser_.Current();
-  auto outcome = store().Delete(request.key, request.header.cas.Get(), now);
+  uint64_t cas = request.header.cas.Get();
+  auto outcome = store().Delete(request.key,
+                                cas != 0 ? Store::Cas(cas) : std::nullopt, now);
   if (outcome != Outcome::kDone) {
     Refuse(replies, command.ToStatus(outcome));
   } else if (!command.Quiet()) {
@@ -371,12 +378,18 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
         sum = number;
         result.cas = item.cas;
       });
-  if (result.outcome == Outcome::kNotFound && vivifies) {
+  bool made = result.outcome == Outcome::kNotFound && vivifies;
+  if (made) {
     sum = extras.initial.Get();
     auto deadline = Store::Deadline(extras.expiration.Get(), now);
     Line digits;
     auto text = digits.AddNumber(sum).View();
-    result = Vivify(request.key, text, deadline, false, now);
+    result = Vivify(request.key, text, deadline, now);
+  }
+  if (result.outcome == Outcome::kOutOfMemory) {
+    return Refuse(replies, Status::kOutOfMemory,
+                  made ? "Out of memory allocating new item"
+                       : "Out of memory incrementing value");
   }
   if (result.outcome != Outcome::kDone) {
     return Refuse(replies, result.outcome == Outcome::kNotStored
@@ -392,7 +405,7 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
 void BinarySession::Flush(const Command& command, ReplyBatch& replies,
                           Store::Time now) {
   auto delay = Extras<ExpirationExtras>().expiration.Get();
-  store().Flush(delay == 0 ? now : Store::Deadline(delay, now), now);
+  store().Flush(delay == 0 ? now : Store::FlushTime(delay, now), now);
   if (!command.Quiet()) Reply(replies);
 }
 
@@ -420,12 +433,8 @@ void BinarySession::RefuseValue(Store::Refusal why, ReplyBatch& replies,
   Command command = Decode(request.header.opcode);
   bool stores =
       command.action == Action::kPut || command.action == Action::kExtend;
-  if (!stores) {
-    return Refuse(replies, command.action == Action::kUnknown
-                               ? Status::kUnknownCommand
-                               : Status::kInvalidArguments);
-  }
-  store().Refuse(request.key, command.mode, why, now);
+  if (!stores) return Refuse(replies, Status::kUnknownCommand);
+  store().Refuse(request.key, command.mode == Mode::kSet, why, now);
   Refuse(replies, why == Store::Refusal::kTooLarge ? Status::kTooLarge
                                                    : Status::kOutOfMemory);
 }
@@ -448,7 +457,12 @@ void BinarySession::Reply(ReplyBatch& replies, std::string_view text,
 }
 
 void BinarySession::Refuse(ReplyBatch& replies, Status status) {
-  WriteAnswer(replies, HeaderFor(status), ErrorText(status));
+  Refuse(replies, status, ErrorText(status));
+}
+
+void BinarySession::Refuse(ReplyBatch& replies, Status status,
+                           std::string_view text) {
+  WriteAnswer(replies, HeaderFor(status), text);
 }
 
 }  // namespace ebbrt::memcached

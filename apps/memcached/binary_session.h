@@ -35,6 +35,7 @@ class BinarySession : public Session {
 
   void Reply(ReplyBatch& replies, std::string_view text = {}, uint64_t cas = 0);
   void Refuse(ReplyBatch& replies, Status status);
+  void Refuse(ReplyBatch& replies, Status status, std::string_view text);
   ResponseHeader HeaderFor(Status status) const;
 
   RequestParser parser_{input_};

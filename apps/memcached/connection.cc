@@ -20,44 +20,48 @@ constexpr size_t kMaxQueued = 256 << 10;
 Connection::Connection(std::unique_ptr<TcpConnection> tcp, Service& service,
                        MoveFunction<void()> ended)
     : tcp_(std::move(tcp)), service_(service), ended_(std::move(ended)) {
-  tcp_->SetHandler(this);
-  ++service_.counters.total;
-  ++service_.counters.current;
   if (service_.settings.verbosity > 1) {
     platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
                            " has connected\n");
   }
+  tcp_->SetHandler(this);
+  ++service_.counters.total;
+  ++service_.counters.current;
 }
 
 Connection::~Connection() { --service_.counters.current; }
 
 void Connection::OnReceive(std::unique_ptr<IOBuf> data) {
   service_.counters.bytes_read += data->ChainLength();
+  if (state_ == State::kEnding) return;
   try {
     if (session_ == nullptr) session_ = Session::For(*data, service_);
     session_->Feed(std::move(data));
   } catch (const std::bad_alloc&) {
     tcp_->Abort();
-    return OnClosed({});
+    return End();
   }
-  if (!patience_.Running()) Serve();
+  if (state_ == State::kServing) Serve();
 }
 
 void Connection::OnDrained() {
-  if (!patience_.Running()) return;
-  patience_.Stop();
-  tcp_->ResumeReceive();
-  Serve();
+  if (state_ == State::kEnding) return End();
+  if (state_ == State::kServing) return;
+  state_ = State::kServing;
+  if (Serve() && state_ == State::kServing) tcp_->ResumeReceive();
 }
 
-/// Answers what is there. Requests that still wait for the client to read when
-/// it has ended its side are not answered.
-void Connection::OnClosed(std::error_code) {
-  auto ended = std::move(ended_);
-  ended();  // destroys this
+/// The client's end comes behind all that it has asked.
+void Connection::OnClosed(std::error_code error) {
+  if (error) {
+    End();
+  } else {
+    EndWhenSent();
+  }
 }
 
-void Connection::Serve() {
+/// Answers what is there. False: this is destroyed.
+bool Connection::Serve() {
   using Progress = Session::Progress;
   Progress progress;
   try {
@@ -65,31 +69,56 @@ void Connection::Serve() {
       ReplyBatch replies;
       progress = session_->Answer(replies, kMaxQueued, Clock::now());
       service_.counters.bytes_written += replies.Bytes();
+      sent_ += replies.Bytes();
       if (replies.Bytes() > 0) tcp_->Send(replies.Take());
     } while (progress == Progress::kFull && tcp_->QueuedBytes() < kMaxQueued);
   } catch (const std::bad_alloc&) {
     // No memory even for an answer: this client goes, the others stay.
     tcp_->Abort();
-    progress = Progress::kEnded;
+    End();
+    return false;
   }
-  if (progress == Progress::kEnded) return OnClosed({});
+  if (progress == Progress::kEnded) return EndWhenSent();
   if (progress == Progress::kFull) {
+    state_ = State::kFull;
     tcp_->PauseReceive();
-    WaitForDrain();
+  }
+  return true;
+}
+
+/// The client counts until it has its answers. False: this is destroyed.
+bool Connection::EndWhenSent() {
+  state_ = State::kEnding;
+  session_.reset();
+  if (tcp_->QueuedBytes() > 0) return true;
+  End();
+  return false;
+}
+
+void Connection::End() {
+  auto ended = std::move(ended_);
+  ended();  // destroys this
+}
+
+void Connection::Tick() {
+  const size_t queued = tcp_->QueuedBytes();
+  // After the client's end nothing tells us that all is sent.
+  if (queued == 0 && state_ == State::kEnding) return End();
+  const uint64_t taken = sent_ - queued;
+  if (queued == 0 || taken != std::exchange(taken_, taken)) {
+    quiet_ticks_ = 0;
+  } else if (++quiet_ticks_ > service_.settings.patience.count()) {
+    GiveUp();
   }
 }
 
-void Connection::WaitForDrain() {
-  patience_.Start(
-      service_.settings.patience, [this, waiting = tcp_->QueuedBytes()] {
-        if (tcp_->QueuedBytes() < waiting) return WaitForDrain();
-        if (service_.settings.verbosity > 0) {
-          platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
-                                 " does not read its answers: closed\n");
-        }
-        tcp_->Abort();
-        OnClosed({});
-      });
+void Connection::GiveUp() {
+  if (service_.settings.verbosity > 0) {
+    platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
+                           " does not read its answers: closed\n");
+  }
+  tcp_->Abort();
+  End();
 }
 
 }  // namespace ebbrt::memcached

@@ -8,9 +8,9 @@
 namespace ebbrt::memcached {
 namespace {
 
-/// How often a part of the table is swept: so much that it takes a minute for
-/// all of a large one, and a moment for a small one.
-constexpr std::chrono::seconds kSweepInterval{1};
+constexpr std::chrono::seconds kTick{1};
+/// What is swept of the table in each: so much that it takes a minute for all
+/// of a large one, and a moment for a small one.
 constexpr size_t kSweeps = 60;
 constexpr size_t kLeastSwept = 4096;
 
@@ -23,7 +23,7 @@ Endpoint Server::Listen(const Settings& settings) {
       [this](std::unique_ptr<TcpConnection> tcp) { Accept(std::move(tcp)); });
   service_.settings.port = listener_->Local().port;
   if (settings.udp_port != 0) udp_.emplace(settings.udp_port, service_);
-  SweepLater();
+  TickLater();
   return {network_manager->Address(), listener_->Local().port};
 }
 
@@ -36,16 +36,25 @@ void Server::Accept(std::unique_ptr<TcpConnection> tcp) {
     return;
   }
   auto place = connections_.emplace(connections_.end());
-  *place = std::make_unique<Connection>(
-      std::move(tcp), service_, [this, place] { connections_.erase(place); });
+  try {
+    *place = std::make_unique<Connection>(
+        std::move(tcp), service_, [this, place] { connections_.erase(place); });
+  } catch (...) {
+    connections_.erase(place);
+    throw;
+  }
 }
 
-void Server::SweepLater() {
-  sweep_.Start(kSweepInterval, [this] {
+void Server::TickLater() {
+  tick_.Start(kTick, [this] {
+    TickLater();
     Store& items = service_.store;
     size_t part = std::max(items.Buckets() / kSweeps, kLeastSwept);
     items.Sweep(std::min(part, items.Buckets()), Clock::now());
-    SweepLater();
+    for (auto i = connections_.begin(); i != connections_.end();) {
+      Connection& connection = **i++;
+      connection.Tick();  // perhaps its last
+    }
   });
 }
 

@@ -30,13 +30,13 @@ class Server : public SharedEbb<Server> {
 
  private:
   void Accept(std::unique_ptr<TcpConnection> tcp);
-  void SweepLater();
+  void TickLater();
 
   Service service_{*store, {}, {}};
   std::unique_ptr<TcpListener> listener_;
   std::optional<UdpServer> udp_;
   std::list<std::unique_ptr<Connection>> connections_;
-  Timer sweep_;
+  Timer tick_;
 };
 
 inline constexpr EbbRef<Server> server{ApplicationEbbId(12)};

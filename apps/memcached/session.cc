@@ -15,12 +15,12 @@ std::unique_ptr<Session> Session::For(const IOBuf& data, Service& service) {
 }
 
 bool Session::SetAside(size_t bytes, Store::Time now) {
-  // Smaller ones are not worth it.
-  constexpr size_t kUncounted = 16 << 10;
-  if (bytes < kUncounted || set_aside_ > 0) return true;
+  // As much as a connection may hold anyway.
+  constexpr size_t kUncounted = 2 << 10;
   // Segments do not fill their buffers.
   size_t memory = bytes + bytes / 2;
-  if (!store().SetAside(memory, now)) return false;
+  if (bytes <= kUncounted || memory <= set_aside_) return true;
+  if (!store().SetAside(memory - set_aside_, now)) return false;
   set_aside_ = memory;
   return true;
 }
@@ -30,8 +30,7 @@ void Session::GiveBack() {
 }
 
 Store::Result Session::Vivify(std::string_view key, std::string_view value,
-                              Store::Time deadline, bool binary_key,
-                              Store::Time now) {
+                              Store::Time deadline, Store::Time now) {
   Item::Pointer item;
   try {
     item = WithMemory(sizeof(Item), now,
@@ -41,7 +40,6 @@ Store::Result Session::Vivify(std::string_view key, std::string_view value,
   }
   value.copy(item->InlineValue().data(), value.size());
   item->deadline = deadline;
-  item->binary_key = binary_key;
   return store().Insert(
       {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
       now);

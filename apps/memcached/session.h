@@ -45,9 +45,10 @@ class Session {
 
   Store& store() { return service_.store; }
 
-  /// Counts the memory that a value of `bytes`, of which not all has come, will
-  /// take: many clients with large values under way would else take all of the
-  /// machine's. False if there is no room for it. Until GiveBack.
+  /// Counts the memory that a request of `bytes`, of which not all has come,
+  /// will take: many clients with large ones under way would else take all of
+  /// the machine's. False if there is no room for it. Until GiveBack; again for
+  /// more.
   bool SetAside(size_t bytes, Store::Time now);
   void GiveBack();
 
@@ -80,7 +81,7 @@ class Session {
   /// Stores the item with which a key that another command has missed begins;
   /// value.size() <= kInlineValue. kNotStored if there is one by now.
   Store::Result Vivify(std::string_view key, std::string_view value,
-                       Store::Time deadline, bool binary_key, Store::Time now);
+                       Store::Time deadline, Store::Time now);
 
   Service& service_;
   Input input_;

@@ -68,19 +68,4 @@ void DropFront(std::unique_ptr<IOBuf>& chain, size_t n) {
   if (chain != nullptr) chain->Advance(n);
 }
 
-void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more) {
-  while (more != nullptr) {
-    auto rest = more->Pop();
-    IOBuf* last = chain != nullptr ? chain->Prev() : nullptr;
-    if (last != nullptr && IsWasteful(more->Length(), more->Capacity()) &&
-        !last->IsShared() && last->Tailroom() >= more->Length()) {
-      std::memcpy(last->WritableTail(), more->Data(), more->Length());
-      last->Append(more->Length());
-    } else {
-      chain = JoinChains(std::move(chain), std::move(more));
-    }
-    more = std::move(rest);
-  }
-}
-
 }  // namespace ebbrt::memcached

@@ -25,9 +25,4 @@ std::unique_ptr<IOBuf> TakeStorable(std::unique_ptr<IOBuf>& chain,
 /// them, and empty elements that follow. Does not throw.
 void DropFront(std::unique_ptr<IOBuf>& chain, size_t n);
 
-/// Adds what came to what waits for the rest of its request. A peer that sends
-/// byte by byte would fill memory with nearly empty receive buffers, so small
-/// pieces are moved into the free room of the last one. Either may be null.
-void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more);
-
 }  // namespace ebbrt::memcached

@@ -287,7 +287,7 @@ Store::Result Store::Insert(Put put, Time now) {
     try {
       extension = std::exchange(put.item, Extend(put, *old));
     } catch (const std::bad_alloc&) {
-      return {Outcome::kOutOfMemory};
+      return {Outcome::kNotStored};
     }
   }
   if (stale) {
@@ -302,7 +302,8 @@ Store::Result Store::Insert(Put put, Time now) {
   }
   if (!fits) {
     ++counters_.store_no_memory;
-    return {Outcome::kOutOfMemory};
+    // As memcached says of what finds no room to grow.
+    return {extension != nullptr ? Outcome::kNotStored : Outcome::kOutOfMemory};
   }
   MakeRoom(needed, now);
   return {Outcome::kDone, Link(std::move(put.item), Segment::kHot, now).cas};
@@ -332,6 +333,7 @@ Store::Sum Store::AddLocked(std::string_view key, const Delta& delta,
   if (item->IsInline() && length <= item->ValueLength()) {
     room = item->InlineValue();
     item->cas = ++last_cas_;
+    item->accessed = Item::Seconds(now);
   } else {
     Item::Pointer next;
     try {
@@ -351,11 +353,11 @@ Store::Sum Store::AddLocked(std::string_view key, const Delta& delta,
   return {Outcome::kDone, item, sum};
 }
 
-Store::Outcome Store::Delete(std::string_view key, uint64_t cas, Time now) {
+Store::Outcome Store::Delete(std::string_view key, Cas cas, Time now) {
   Item::Pointer removed;  // given back after the lock
   std::lock_guard guard(lock_);
   Item* item = Find(key, now);
-  if (item == nullptr || (cas != 0 && item->cas != cas)) {
+  if (item == nullptr || (cas && item->cas != *cas)) {
     ++counters_.delete_misses;
     return item == nullptr ? Outcome::kNotFound : Outcome::kExists;
   }
@@ -364,11 +366,11 @@ Store::Outcome Store::Delete(std::string_view key, uint64_t cas, Time now) {
   return Outcome::kDone;
 }
 
-Store::Outcome Store::MarkStale(std::string_view key, uint64_t cas,
+Store::Outcome Store::MarkStale(std::string_view key, Cas cas,
                                 std::optional<Time> deadline, Time now) {
   std::lock_guard guard(lock_);
   Item* item = Find(key, now);
-  if (item == nullptr || (cas != 0 && item->cas != cas)) {
+  if (item == nullptr || (cas && item->cas != *cas)) {
     ++counters_.delete_misses;
     return item == nullptr ? Outcome::kNotFound : Outcome::kExists;
   }
@@ -402,12 +404,12 @@ void Store::Sweep(size_t buckets, Time now) {
   }
 }
 
-void Store::Refuse(std::string_view key, Mode mode, Refusal why, Time now) {
+void Store::Refuse(std::string_view key, bool unlinks, Refusal why, Time now) {
   Item::Pointer removed;  // given back after the lock
   std::lock_guard guard(lock_);
   ++(why == Refusal::kTooLarge ? counters_.store_too_large
                                : counters_.store_no_memory);
-  if (mode != Mode::kSet) return;
+  if (!unlinks) return;
   if (Item* item = Find(key, now)) removed = Unlink(*item);
 }
 

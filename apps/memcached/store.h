@@ -150,6 +150,11 @@ class Store : public SharedEbb<Store> {
   /// A protocol's expiry time as a moment: 0 never, negative at once, up to 30
   /// days from `now` on in seconds, above in seconds of Unix time.
   static Time Deadline(int64_t expiration, Time now);
+  /// When a flush with a delay > 0, meant likewise, takes place: as with
+  /// memcached, whose clock ticks in seconds, one earlier.
+  static Time FlushTime(int64_t delay, Time now) {
+    return Deadline(delay, now) - std::chrono::seconds(1);
+  }
 
   /// Calls visit(Item&) for the key's item; false if there is none. What it
   /// sees is from before this access. It may change deadline, flags and marks;
@@ -169,9 +174,9 @@ class Store : public SharedEbb<Store> {
   /// to replace, so that nobody goes on reading it; after any other mode that
   /// is as before.
   Result Insert(Put put, Time now);
-  /// Counts a value that is not stored, and does what such an Insert would do
-  /// to the key's item.
-  void Refuse(std::string_view key, Mode mode, Refusal why, Time now);
+  /// Counts a value that is not stored, and ends the key's item if asked, so
+  /// that nobody goes on reading it.
+  void Refuse(std::string_view key, bool unlinks, Refusal why, Time now);
 
   /// Adds to, or takes from, a decimal number, which wraps at 2^64 or stops at
   /// 0; then calls visit(Item&, uint64_t number) as Visit does. A number that
@@ -184,12 +189,14 @@ class Store : public SharedEbb<Store> {
     return sum.outcome;
   }
 
-  /// Removes; `cas` is 0 or what the item's must be.
-  Outcome Delete(std::string_view key, uint64_t cas, Time now);
+  /// What an item's CAS must be, if that is asked.
+  using Cas = std::optional<uint64_t>;
+  /// Removes.
+  Outcome Delete(std::string_view key, Cas cas, Time now);
   /// Instead of removing: marks it stale, gives it another CAS and, if given, a
   /// deadline.
-  Outcome MarkStale(std::string_view key, uint64_t cas,
-                    std::optional<Time> deadline, Time now);
+  Outcome MarkStale(std::string_view key, Cas cas, std::optional<Time> deadline,
+                    Time now);
 
   /// From `when` on, what was stored before then is gone.
   void Flush(Time when, Time now);

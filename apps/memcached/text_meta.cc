@@ -41,7 +41,7 @@ struct MetaFlags {
   char mode = 0;                                     ///< M
   Store::Time deadline = Store::Time::max();         ///< T
   Store::Time vivify_deadline = Store::Time::max();  ///< N
-  Store::Time recache = Store::Time::max();  ///< R: win if it ends before
+  Store::Time recache = Store::Time::min();  ///< R: win if it ends before
   uint32_t client_flags = 0;                 ///< F
   uint64_t cas = 0;                          ///< C
   uint64_t delta = 1;                        ///< D
@@ -93,8 +93,12 @@ std::string_view MetaFlags::ReadOne(std::string_view word, Store::Time now) {
       return read_deadline(vivify_deadline);
     case 'T':
       return read_deadline(deadline);
-    case 'R':
-      return read_deadline(recache);
+    case 'R': {
+      auto wrong = read_deadline(recache);
+      // "Never" is no time before which an item could end.
+      if (recache == Store::Time::max()) recache = Store::Time::min();
+      return wrong;
+    }
     case 'F': {
       auto number =
           ParseUnsigned(argument, std::numeric_limits<uint32_t>::max());
@@ -248,8 +252,10 @@ TextSession::Step TextSession::Meta(Context& context, const Words& words,
     return SayError(context, command == 'e' ? kBadFormat : "ERROR");
   }
   if (words[1].size() > kMaxKeyLength) return SayError(context, kBadFormat);
-  if (words.Size() > kMostWords) {
-    return SayError(context, "CLIENT_ERROR options flags are too long");
+  if (words.Size() > kMostWords && command != 'e') {
+    return SayError(context, command == 'g'
+                                 ? "CLIENT_ERROR options flags are too long"
+                                 : "CLIENT_ERROR options flags too long");
   }
   switch (command) {
     case 'g':
@@ -314,7 +320,7 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
   };
   bool hit = store().Visit(flags.key, context.now, access, answer);
   if (!hit && flags.Has('N')) {
-    auto stored = Vivify(flags.key, {}, kByFlags, flags.Has('b'), context.now);
+    auto stored = Vivify(flags.key, {}, kByFlags, context.now);
     made = stored.outcome == Outcome::kDone;
     hit = store().Visit(flags.key, context.now, access, answer);
   }
@@ -352,7 +358,8 @@ TextSession::Step TextSession::MetaSet(Context& context, const Words& words) {
                                   .key = flags.key,
                                   .flags = flags.client_flags,
                                   .deadline = flags.deadline,
-                                  .length = *length});
+                                  .length = *length,
+                                  .refusal_unlinks = true});
   if (taken.item == nullptr) return taken.step;
   taken.item->binary_key = flags.Has('b');
   auto result = store().Insert({.item = std::move(taken.item),
@@ -378,10 +385,11 @@ TextSession::Step TextSession::MetaDelete(Context& context,
   }
   std::optional<Store::Time> deadline;
   if (flags.Has('T')) deadline = flags.deadline;
-  auto outcome =
-      flags.Has('I')
-          ? store().MarkStale(flags.key, flags.cas, deadline, context.now)
-          : store().Delete(flags.key, flags.cas, context.now);
+  Store::Cas cas;
+  if (flags.Has('C')) cas = flags.cas;
+  auto outcome = flags.Has('I')
+                     ? store().MarkStale(flags.key, cas, deadline, context.now)
+                     : store().Delete(flags.key, cas, context.now);
   Line line(Status(outcome));
   AddEchoes(line, words, 2, flags);
   context.noreply = flags.Has('q') && outcome == Outcome::kDone;
@@ -421,10 +429,12 @@ TextSession::Step TextSession::MetaArithmetic(Context& context,
     if (value) line.Add(kLineEnd).Add(digits.View());
   };
   auto outcome = store().Add(flags.key, delta, context.now, answer);
+  auto no_memory = kNoMemoryToCount;
   if (outcome == Outcome::kNotFound && flags.Has('N')) {
+    no_memory = "SERVER_ERROR Out of memory allocating new item";
     Line digits;
     outcome = Vivify(flags.key, digits.AddNumber(flags.initial).View(),
-                     kByFlags, flags.Has('b'), context.now)
+                     kByFlags, context.now)
                   .outcome;
     made = outcome == Outcome::kDone;
     if (made) {
@@ -433,9 +443,8 @@ TextSession::Step TextSession::MetaArithmetic(Context& context,
     }
   }
   if (outcome == Outcome::kNotNumeric || outcome == Outcome::kOutOfMemory) {
-    return SayError(context, outcome == Outcome::kNotNumeric
-                                 ? Status(outcome)
-                                 : kNoMemoryToCount);
+    return SayError(
+        context, outcome == Outcome::kNotNumeric ? Status(outcome) : no_memory);
   }
   if (outcome != Outcome::kDone) {
     line.Add(Status(outcome));
@@ -457,6 +466,7 @@ TextSession::Step TextSession::MetaDebug(Context& context, const Words& words) {
   bool found = store().Visit(key, context.now, Store::kPeek, [&](Item& item) {
     line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
     line.Add(" exp=");
+    if (item.deadline != Store::Time::max()) line.Add('-');
     AddRemaining(line, item.deadline, context.now);
     line.Add(" la=").AddNumber(Item::Seconds(context.now) - item.accessed);
     line.Add(" cas=").AddNumber(item.cas);

@@ -46,7 +46,8 @@ Session::Progress TextSession::Answer(ReplyBatch& replies, size_t limit,
     if (input_.Size() < needed_) return Progress::kWaiting;
     needed_ = 0;
     size_t end = input_.FindLineFeed();
-    if (end == Input::kNone) return WithoutLine();
+    if (end == Input::kNone) return WithoutLine(now);
+    GiveBack();
     auto line = input_.Front(end + 1);
     Context context{replies, limit, now, line.substr(0, end), line.size()};
     if (context.line.ends_with('\r')) context.line.remove_suffix(1);
@@ -61,13 +62,14 @@ Session::Progress TextSession::Answer(ReplyBatch& replies, size_t limit,
 }
 
 /// No line has ended yet.
-Session::Progress TextSession::WithoutLine() {
+Session::Progress TextSession::WithoutLine(Store::Time now) {
   size_t size = input_.Size();
   if (size <= kLongestLine) return Progress::kWaiting;
   auto start = input_.Front(kLongestLine);
   auto command = Words::TakeWord(start);
   bool get = command == "get" || command == "gets";
-  return get && size <= kLongestGet ? Progress::kWaiting : Progress::kEnded;
+  return get && size <= kLongestGet && SetAside(size, now) ? Progress::kWaiting
+                                                           : Progress::kEnded;
 }
 
 TextSession::Step TextSession::SayError(Context& context,
@@ -214,7 +216,8 @@ TextSession::Step TextSession::StoreValue(Context& context, const Words& words,
                          .key = words[1],
                          .flags = static_cast<uint32_t>(*flags),
                          .deadline = Store::Deadline(*expiration, context.now),
-                         .length = *length});
+                         .length = *length,
+                         .refusal_unlinks = mode == Store::Mode::kSet});
   if (taken.item == nullptr) return taken.step;
   auto result = store().Insert(
       {.item = std::move(taken.item), .mode = mode, .cas = *cas}, context.now);
@@ -228,11 +231,10 @@ TextSession::Taken TextSession::TakeItem(Context& context,
   uint64_t value_end = line_size + storage.length;
   uint64_t end = value_end + kLineEnd.size();
   auto refuse = [&](Refusal why) {
-    store().Refuse(storage.key, storage.mode, why, context.now);
+    store().Refuse(storage.key, storage.refusal_unlinks, why, context.now);
     Say(context, why == Refusal::kTooLarge ? kTooLarge : kNoMemory);
     return Taken{};
   };
-  GiveBack();
   context.size = end;
   if (storage.length > store().ValueLimit()) return refuse(Refusal::kTooLarge);
   if (input_.Size() < end) {
@@ -278,7 +280,7 @@ TextSession::Step TextSession::Delete(Context& context, const Words& words) {
     }
   }
   if (words[1].size() > kMaxKeyLength) return Say(context, kBadFormat);
-  auto outcome = store().Delete(words[1], 0, context.now);
+  auto outcome = store().Delete(words[1], {}, context.now);
   return Say(context,
              outcome == Store::Outcome::kDone ? "DELETED" : "NOT_FOUND");
 }
@@ -320,7 +322,7 @@ TextSession::Step TextSession::FlushAll(Context& context, const Words& words) {
   if (words.Size() != (context.noreply ? 2 : 1)) {
     auto delay = ParseSigned(words[1]);
     if (!delay) return Say(context, kBadExpiration);
-    if (*delay > 0) when = Store::Deadline(*delay, context.now);
+    if (*delay > 0) when = Store::FlushTime(*delay, context.now);
   }
   store().Flush(when, context.now);
   return Say(context, "OK");
@@ -345,6 +347,10 @@ TextSession::Step TextSession::MemoryLimit(Context& context,
   if (*mebibytes < 8) {
     return Say(context,
                "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m");
+  }
+  if (*mebibytes > 1'000'000'000) {
+    return Say(context,
+               "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes");
   }
   // A machine's memory is what it is.
   if (*mebibytes << 20 > service_.settings.memory_limit) {

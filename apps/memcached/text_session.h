@@ -50,6 +50,8 @@ class TextSession : public Session {
     uint32_t flags = 0;
     Store::Time deadline = Store::Time::max();
     uint64_t length = 0;
+    /// A value that is refused takes what is stored with it.
+    bool refusal_unlinks = false;
   };
   /// What came of its value.
   struct Taken {
@@ -57,7 +59,7 @@ class TextSession : public Session {
     Step step = Step::kNext;  ///< kNeedMore: the value has not come yet
   };
 
-  Progress WithoutLine();
+  Progress WithoutLine(Store::Time now);
   Step Execute(Context& context);
   Step ExecuteOther(Context& context, const Words& words);
 

@@ -43,11 +43,7 @@ void UdpServer::Answer(Endpoint from, std::unique_ptr<IOBuf> datagram) {
   datagram->CopyOut(std::as_writable_bytes(std::span(&header, 1)));
   uint16_t id = header.id.Get();
   try {
-    if (header.count.Get() > 1) {
-      return Send(from, id,
-                  IOBuf::Copy(std::string_view(
-                      "SERVER_ERROR multi-packet request not supported\r\n")));
-    }
+    if (header.count.Get() != 1) return;
     DropFront(datagram, sizeof header);
     auto session = Session::For(*datagram, service_);
     session->Feed(std::move(datagram));

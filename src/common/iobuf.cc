@@ -95,7 +95,7 @@ std::unique_ptr<IOBuf> IOBuf::AdoptInPlace(void* place, BufferOwner* owner,
 void IOBuf::operator delete(IOBuf* window, std::destroying_delete_t) {
   bool in_place = window->in_place_;
   window->~IOBuf();  // perhaps with the block that it lies in
-  if (!in_place) ::operator delete(window, sizeof(IOBuf));
+  if (!in_place) ::operator delete(window);
 }
 
 IOBuf::~IOBuf() {
@@ -215,6 +215,25 @@ std::unique_ptr<IOBuf> Coalesce(std::unique_ptr<IOBuf> chain) {
   size_t copied = chain->CopyOut({whole->WritableTail(), whole->Tailroom()});
   whole->Append(copied);
   return whole;
+}
+
+void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more) {
+  if (chain == nullptr) {
+    chain = std::move(more);
+    return;
+  }
+  while (more != nullptr) {
+    auto rest = more->Pop();
+    IOBuf* last = chain->Prev();
+    if (more->Length() < more->Capacity() / 2 && !last->IsShared() &&
+        last->Tailroom() >= more->Length()) {
+      std::memcpy(last->WritableTail(), more->Data(), more->Length());
+      last->Append(more->Length());
+    } else {
+      chain->AppendChain(std::move(more));
+    }
+    more = std::move(rest);
+  }
 }
 
 }  // namespace ebbrt

@@ -63,7 +63,8 @@ class TcpConnection {
   /// acknowledged by the peer, on Linux not yet taken by the socket.
   virtual size_t QueuedBytes() const = 0;
 
-  /// Stops OnReceive (the peer is throttled by the window) until resumed.
+  /// Stops OnReceive (the peer is throttled by the window), and with it the
+  /// peer's orderly end, until resumed.
   virtual void PauseReceive() = 0;
   virtual void ResumeReceive() = 0;
 

@@ -3,7 +3,9 @@
 // itself: a client that ends its side still gets its answers.
 //
 // A side that doesn't read stops the other from being read; what is kept of a
-// connection is then one read's worth. An idle one keeps no buffer.
+// connection is then one read's worth. An idle one keeps no buffer. When one
+// side has ended and nothing comes from the other for a minute, the connection
+// is cut.
 #pragma once
 
 #include <memory>

@@ -46,7 +46,7 @@ void TcpStream::SetHandler(TcpConnection::Handler* handler) {
 // -----------------------------------------------------------------
 
 void TcpStream::Read() {
-  if (state_ == State::kDone || told_closed_) return;
+  if (state_ == State::kDone || told_closed_ || ended_) return;
   reading_ = true;
   auto buffer = IOBuf::Create(kReceiveSize);
   auto target = asio::buffer(buffer->WritableTail(), buffer->Tailroom());
@@ -71,21 +71,29 @@ void TcpStream::Deliver(const boost::system::error_code& error,
   reading_ = false;
   if (state_ == State::kClosing) {
     if (error && !writing_) Shut();
-    if (error) told_closed_ = true;  // the peer has ended; Sent() will Shut
+    if (error) ended_ = true;  // Sent() will Shut
     if (!error) Read();              // and drop it
     return;
   }
   if (error) {
     if (error != asio::error::eof) return Fail(error);
-    return TellClosed({});
+    ended_ = true;
+    if (!paused_) TellClosed({});
+    return;
   }
   if (handler_ != nullptr) handler_->OnReceive(std::move(data));
   if (!paused_ && !reading_) Read();
 }
 
 void TcpStream::ResumeReceive() {
-  if (!std::exchange(paused_, false)) return;
-  if (!reading_ && state_ == State::kOpen) Read();
+  if (!std::exchange(paused_, false) || state_ != State::kOpen) return;
+  if (ended_) {
+    event_manager->SpawnLocal([self = shared_from_this()] {
+      if (!self->paused_) self->TellClosed({});
+    });
+  } else if (!reading_) {
+    Read();
+  }
 }
 
 // --- sending
@@ -162,7 +170,7 @@ void TcpStream::Close() {
 void TcpStream::EndOfStream() {
   boost::system::error_code error;
   socket_.shutdown(tcp::socket::shutdown_send, error);
-  if (error || told_closed_) return Shut();
+  if (error || told_closed_ || ended_) return Shut();
   if (!reading_) Read();
   linger_.expires_after(kLinger);
   linger_.async_wait([self = shared_from_this()](const auto& cancelled) {

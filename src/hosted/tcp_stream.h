@@ -60,6 +60,7 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
   bool writing_ = false;
   bool reading_ = false;
   bool paused_ = false;
+  bool ended_ = false;  // the peer has, which is told when receiving goes on
   bool told_closed_ = false;
 };
 

@@ -43,11 +43,14 @@ class Answer:
         return struct.unpack("!I", self.extras)[0]
 
 
-def connect_in(namespace: Namespace, address: tuple, timeout: float) -> socket.socket:
+def connect_in(namespace: Namespace, address: tuple, timeout: float,
+               receive_buffer: int = 0) -> socket.socket:
     """A connection made in a network namespace: a socket stays in the one in
     which its thread was when it was made."""
     with inside(namespace):
         connection = socket.socket()
+    if receive_buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     connection.settimeout(timeout)
     try:
         connection.connect(address)

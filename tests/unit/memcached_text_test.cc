@@ -291,7 +291,7 @@ TEST(MemcachedText, WhatIsMissedAndMadeIsAHit) {
   Talk talk;
   EXPECT_EQ(talk.Say("ma Zm9v b N30 J5 v t\r\nmg viv N30 t\r\n"),
             "VA 1 t30\r\n5\r\nHD t30 W\r\n");
-  EXPECT_EQ(talk.Say("mg foo k t\r\n"), "HD kZm9v b t30\r\n");
+  EXPECT_EQ(talk.Say("mg foo k t\r\n"), "HD kfoo t30\r\n");
   std::string said = talk.Say("stats\r\n");
   for (const char* line :
        {"STAT cmd_set 0\r\n", "STAT get_hits 2\r\n", "STAT get_misses 0\r\n",

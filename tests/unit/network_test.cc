@@ -140,6 +140,53 @@ TEST(Network, PauseHoldsReceivingBack) {
   EXPECT_TRUE(Await([&] { return pair.server->received == "firstsecond"; }));
 }
 
+TEST(Network, TheEndWaitsWhileReceivingIsPaused) {
+  Pair pair;
+  pair.client->connection->Send(IOBuf::Copy("first"));
+  ASSERT_TRUE(Await([&] { return pair.server->received == "first"; }));
+  pair.server->connection->PauseReceive();
+  pair.client->connection->Send(IOBuf::Copy("last"));
+  pair.client.reset();
+  SleepFor(50ms).Get();
+  EXPECT_FALSE(pair.server->closed);
+  pair.server->connection->ResumeReceive();
+  EXPECT_TRUE(Await([&] { return pair.server->closed; }));
+  EXPECT_FALSE(pair.server->error);
+  EXPECT_EQ(pair.server->received, "firstlast");
+}
+
+/// A peer that sends byte by byte to somebody who doesn't read must not fill
+/// memory with nearly empty buffers.
+TEST(Network, LittlePiecesThatWaitSharePieces) {
+  struct Counter : TcpConnection::Handler {
+    void OnReceive(std::unique_ptr<IOBuf> data) override {
+      pieces += data->CountChain();
+      bytes += data->ChainLength();
+    }
+    void OnClosed(std::error_code) override {}
+    size_t pieces = 0;
+    size_t bytes = 0;
+  } counter;
+  std::unique_ptr<TcpConnection> server;
+  auto listener =
+      network_manager->Listen(0, [&](std::unique_ptr<TcpConnection> c) {
+        server = std::move(c);
+        server->SetHandler(&counter);
+        server->PauseReceive();
+      });
+  Recorder client(
+      network_manager->Connect({kLoopback, listener->Local().port}).Get());
+  for (int i = 0; i < 200; ++i) {
+    client.connection->Send(IOBuf::Copy("x"));
+    SleepFor(0ms).Get();
+  }
+  ASSERT_TRUE(Await([&] { return server != nullptr; }));
+  SleepFor(50ms).Get();
+  server->ResumeReceive();
+  ASSERT_TRUE(Await([&] { return counter.bytes == 200; }));
+  EXPECT_LT(counter.pieces, 20u);
+}
+
 TEST(Network, AConnectionMayEndInsideItsOwnCallback) {
   Pair pair;
   pair.server->on_receive = [&] { pair.server->connection.reset(); };

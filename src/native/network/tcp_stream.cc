@@ -141,7 +141,7 @@ err_t TcpStream::OnReceived(void* self, tcp_pcb*, pbuf* data, err_t) {
 
 void TcpStream::TakeData(std::unique_ptr<IOBuf> data) {
   if (closing_) return Credit(data->ChainLength());
-  received_ = JoinChains(std::move(received_), std::move(data));
+  AppendCompact(received_, std::move(data));
   stack_.Ready(*this);
 }
 
@@ -243,7 +243,8 @@ bool TcpStream::DeliverNext() {
     return true;
   }
   // An orderly end comes behind the data; an error doesn't wait for it.
-  if (!over_ || (received_ != nullptr && !error_)) return false;
+  bool waits = received_ != nullptr || paused_;
+  if (!over_ || (waits && !error_)) return false;
   DropReceived();
   std::exchange(handler_, nullptr)->OnClosed(error_);
   return true;

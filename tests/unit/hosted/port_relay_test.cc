@@ -63,6 +63,12 @@ class Socket {
       sent += n;
     }
   }
+  void SendUntilFull(const std::string& bytes) {
+    while (send(descriptor_, bytes.data(), bytes.size(),
+                MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+      std::this_thread::sleep_for(10ms);
+    }
+  }
   void EndSending() { shutdown(descriptor_, SHUT_WR); }
   void Reset() {
     linger hard{.l_onoff = 1, .l_linger = 0};
@@ -190,6 +196,22 @@ TEST(PortRelay, AResetPassesBothWays) {
       },
       [](Socket server) {
         server.Receive(1);
+        server.Reset();
+      });
+}
+
+TEST(PortRelay, AResetPassesAClientThatDoesNotRead) {
+  const std::string bytes = Pattern(32 << 20);
+  Relayed(
+      [](Socket client) {
+        client.Send("x");
+        std::this_thread::sleep_for(300ms);
+        auto received = client.ReceiveAll();
+        EXPECT_TRUE(received.ends_with("!" + std::to_string(ECONNRESET)));
+      },
+      [&](Socket server) {
+        server.Receive(1);
+        server.SendUntilFull(bytes);
         server.Reset();
       });
 }

@@ -92,6 +92,8 @@
 /* The data is referenced, so there is nothing to leave room for. */
 #define TCP_OVERSIZE 0
 #define TCP_QUEUE_OOSEQ 1
+/* A window's worth of full segments: small ones each hold a buffer of 2 KiB. */
+#define TCP_OOSEQ_MAX_PBUFS 1024
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_TIMESTAMPS 0
 #define TCP_LISTEN_BACKLOG 1
