@@ -217,20 +217,16 @@ std::unique_ptr<IOBuf> Coalesce(std::unique_ptr<IOBuf> chain) {
   return whole;
 }
 
-void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more) {
-  if (chain == nullptr) {
-    chain = std::move(more);
-    return;
-  }
+void detail::AppendCompactly(IOBuf& chain, std::unique_ptr<IOBuf> more) {
   while (more != nullptr) {
     auto rest = more->Pop();
-    IOBuf* last = chain->Prev();
+    IOBuf* last = chain.Prev();
     if (more->Length() < more->Capacity() / 2 && !last->IsShared() &&
         last->Tailroom() >= more->Length()) {
       std::memcpy(last->WritableTail(), more->Data(), more->Length());
       last->Append(more->Length());
     } else {
-      chain->AppendChain(std::move(more));
+      chain.AppendChain(std::move(more));
     }
     more = std::move(rest);
   }

@@ -204,11 +204,22 @@ std::unique_ptr<IOBuf> SplitChain(std::unique_ptr<IOBuf>& chain, size_t n);
 /// `chain` as a single element: itself when it is one already, else a copy.
 std::unique_ptr<IOBuf> Coalesce(std::unique_ptr<IOBuf> chain);
 
+namespace detail {
+void AppendCompactly(IOBuf& chain, std::unique_ptr<IOBuf> more);
+}  // namespace detail
+
 /// Adds what came to what waits to be used. A peer that sends byte by byte
 /// would fill memory with nearly empty receive buffers, so pieces that leave
 /// most of their buffers empty are moved into the free room of the last one.
 /// Either may be null.
-void AppendCompact(std::unique_ptr<IOBuf>& chain, std::unique_ptr<IOBuf> more);
+inline void AppendCompact(std::unique_ptr<IOBuf>& chain,
+                          std::unique_ptr<IOBuf> more) {
+  if (chain == nullptr) [[likely]] {
+    chain = std::move(more);
+  } else {
+    detail::AppendCompactly(*chain, std::move(more));
+  }
+}
 
 /// Joins two chains, either of which may be null.
 inline std::unique_ptr<IOBuf> JoinChains(std::unique_ptr<IOBuf> first,
