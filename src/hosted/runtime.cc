@@ -88,10 +88,13 @@ int Run(Options options, MoveFunction<void()> main) {
   }
   std::unique_ptr<boost::asio::signal_set> signals;
   EventManager::SpawnRemote(
-      [&signals, main = std::move(main)]() mutable {
-        signals = std::make_unique<boost::asio::signal_set>(Reactor(), SIGINT,
-                                                            SIGTERM);
-        ExitOnSignals(*signals);
+      [&signals, handle = options.handle_signals,
+       main = std::move(main)]() mutable {
+        if (handle) {
+          signals = std::make_unique<boost::asio::signal_set>(
+              Reactor(), SIGINT, SIGTERM);
+          ExitOnSignals(*signals);
+        }
         main();
       },
       0);

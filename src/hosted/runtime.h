@@ -17,6 +17,9 @@ struct Options {
   /// Events that hold a core for so many milliseconds are reported
   /// (stall_detector.h); 0: none are.
   uint32_t stall_ms = 0;
+  /// SIGINT and SIGTERM end the node. Not where another program, as an
+  /// interpreter, deals with signals.
+  bool handle_signals = true;
 };
 
 /// Makes this process the front-end of an application of its own, or, when a
@@ -24,7 +27,7 @@ struct Options {
 /// event loops, runs `main` as the first event on core 0 (usually
 /// runtime::Main, which calls AppMain), and returns the code that
 /// runtime::Exit was called with. SIGINT and SIGTERM call Exit(130) and
-/// Exit(143). Once per process; from a thread that is not a core and becomes
+/// Exit(143), unless told otherwise. Once per process; from a thread that is not a core and becomes
 /// core 0.
 int Run(Options options, MoveFunction<void()> main);
 

@@ -174,7 +174,8 @@ class Clients:
 
 
 class HostedTest(Clients, Hosted, unittest.TestCase):
-    words = ("-U", PORT)
+    # A minute's load must fit: what is evicted would count as missed, or wrong.
+    words = ("-U", PORT, "-m", 2048)
 
 
 class ImageTest(Clients, Image, unittest.TestCase):

@@ -22,12 +22,33 @@ class Application:
     image: str  # target and path below build/native
     # The front-end's arguments from the image's path and the user's words.
     arguments: Callable[[pathlib.Path, list[str]], list[str]]
+    room: str = ""  # below apps, if not its name
+    # The front-end is a module of this interpreter, which needs packages.
+    interpreter: str = ""
+    packages: tuple[str, ...] = ()
 
-    def front_end_path(self) -> pathlib.Path:
-        return builds.TREES["hosted"].path / "apps" / self.name / self.front_end
+    def _built(self, tree: str) -> pathlib.Path:
+        return builds.TREES[tree].path / "apps" / (self.room or self.name)
+
+    def program(self) -> pathlib.Path:
+        """What runs as the front-end."""
+        return pathlib.Path(self.interpreter or self._built("hosted") / self.front_end)
 
     def image_path(self) -> pathlib.Path:
-        return builds.TREES["native"].path / "apps" / self.name / f"{self.image}.elf"
+        return self._built("native") / f"{self.image}.elf"
+
+    def environment(self) -> dict[str, str]:
+        """What an interpreter needs to find the module, and that its parts."""
+        if not self.interpreter:
+            return {}
+        hosted = builds.TREES["hosted"].path
+        before = os.environ.get("PYTHONPATH")
+        modules = [str(self._built("hosted") / "python"), *([before] if before else [])]
+        return {
+            "PYTHONPATH": ":".join(modules),
+            "EBBRT_MATRIX_IMAGE": str(self.image_path()),
+            "EBBRT_IAASD": str(hosted / "tools" / "iaasd" / "iaasd"),
+        }
 
 
 def _hello(image: pathlib.Path, words: list[str]) -> list[str]:
@@ -55,6 +76,17 @@ APPLICATIONS = {
             "memcached",
             lambda image, words: [str(image), *words],
         ),
+        Application(
+            "python",
+            "Python with the module ebbrt: matrices on machines that come when needed",
+            "python [ARGUMENT...]",
+            "matrix_python",
+            "matrix",
+            lambda image, words: words,
+            room="sage-matrix",
+            interpreter="/usr/bin/python3",
+            packages=("python",),
+        ),
     )
 }
 
@@ -70,7 +102,7 @@ def find(name: str) -> Application:
 
 def prepare(application: Application) -> None:
     """Builds what the application needs to run."""
-    packages.require("build", "run")
+    packages.require("build", "run", *application.packages)
     hosted = [application.front_end, "iaasd", "iaasctl"]
     builds.build(builds.TREES["hosted"], hosted)
     builds.build(builds.TREES["native"], [application.image])
@@ -87,10 +119,11 @@ def start(application: Application, words: Sequence[str], build: bool) -> NoRetu
     )
     if build:
         prepare(application)
-    program = application.front_end_path()
+    program = application.program()
     for path in (program, application.image_path()):
         if not path.exists():
             raise Problem(f"{paths.shown(path)} is not there; run: ebbrt build")
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(program, [str(program), *arguments])
+    environment = os.environ | application.environment()
+    os.execve(program, [str(program), *arguments], environment)

@@ -24,8 +24,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "patch",  # lwIP's source is patched
         "pkg-config",  # Cap'n Proto's CMake package asks for it
         "googletest",
+        "pybind11-dev",  # apps/sage-matrix
+        "python3-dev",
     ),
     "run": ("qemu-system-x86", "iproute2"),
+    "python": ("python3-numpy",),
     "test": (
         "libmemcached-tools",
         "python3-pymemcache",
@@ -35,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ruby",
         "ruby-dalli",
         "libcache-memcached-fast-perl",
+        "python3-numpy",
         "curl",
     ),
     # Whose installation starts a server: only where nobody else works.

@@ -1,0 +1,511 @@
+#include "apps/sage-matrix/expression.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "common/concat.h"
+#include "common/messenger.h"
+#include "common/when_all.h"
+
+namespace ebbrt::matrix {
+namespace {
+
+/// A worker is given all the time that it needs: that it is lost is told.
+constexpr std::chrono::hours kPatience{24 * 365};
+/// Expressions that wait for each other in a row; a longer row is computed from
+/// its beginning at once, and its history forgotten.
+constexpr unsigned kDeepest = 64;
+
+using WorkerPointer = std::shared_ptr<Worker>;
+using Pointer = Expression::Pointer;
+
+/// Calls a worker; its answer. A worker that can't be reached is lost.
+template <auto kMethod, typename Fill>
+auto Ask(WorkerPointer worker, Fill fill) {
+  return worker->Ebb()
+      ->template Call<kMethod>(std::move(fill), kPatience)
+      .Finally([worker](auto answer) {
+        try {
+          return answer.Get();
+        } catch (const NodeLost&) {
+          worker->MarkLost();
+          throw;
+        }
+      });
+}
+
+uint64_t NewNumber() {
+  static uint64_t last = 0;
+  return ++last;
+}
+
+/// Has `worker` make a tile by a call whose parameters `fill` completes.
+template <auto kMethod, typename Fill>
+Future<TilePointer> MakeTile(WorkerPointer worker, Fill fill) {
+  uint64_t number = NewNumber();
+  co_await Ask<kMethod>(worker, [&](auto in) {
+    in.setTile(number);
+    fill(in);
+  });
+  co_return std::make_shared<const StoredTile>(std::move(worker), number);
+}
+
+size_t Place(const Grid& grid, size_t i, size_t j) {
+  return i * grid.Across() + j;
+}
+
+Future<TilePointer> Filled(WorkerPool& pool, Grid grid, size_t i, size_t j,
+                           wire::Pattern pattern, double value, uint64_t seed) {
+  auto worker = co_await pool.At(Place(grid, i, j));
+  co_return co_await MakeTile<&TileWorker::Fill>(worker, [&](auto in) {
+    in.setRows(grid.RowsOf(i));
+    in.setColumns(grid.ColumnsOf(j));
+    in.setFirstRow(i * grid.tile_rows);
+    in.setFirstColumn(j * grid.tile_columns);
+    in.setPattern(pattern);
+    in.setValue(value);
+    in.setSeed(seed);
+  });
+}
+
+Future<TilePointer> Applied(WorkerPool& pool, Pointer source, size_t i,
+                            size_t j, Unary function, double operand) {
+  auto tile = co_await source->TileAt(i, j);
+  auto worker = co_await pool.At(Place(source->Shape(), i, j));
+  co_return co_await MakeTile<&TileWorker::Apply>(worker, [&](auto in) {
+    tile->Describe(in.initSource());
+    in.setFunction(static_cast<uint16_t>(function));
+    in.setOperand(operand);
+  });
+}
+
+Future<TilePointer> Combined(WorkerPool& pool, Pointer left, Pointer right,
+                             size_t i, size_t j, Binary function) {
+  auto of_left = left->TileAt(i, j);
+  auto of_right = right->TileAt(i, j);
+  auto a = co_await std::move(of_left);
+  auto b = co_await std::move(of_right);
+  auto worker = co_await pool.At(Place(left->Shape(), i, j));
+  co_return co_await MakeTile<&TileWorker::Combine>(worker, [&](auto in) {
+    a->Describe(in.initLeft());
+    b->Describe(in.initRight());
+    in.setFunction(static_cast<uint16_t>(function));
+  });
+}
+
+Future<TilePointer> Multiplied(WorkerPool& pool, Pointer left, Pointer right,
+                               Grid grid, size_t i, size_t j) {
+  std::vector<Future<TilePointer>> factors;
+  for (size_t k = 0; k < left->Shape().Across(); ++k) {
+    factors.push_back(left->TileAt(i, k));
+    factors.push_back(right->TileAt(k, j));
+  }
+  auto tiles = co_await WhenAll(std::move(factors));
+  auto worker = co_await pool.At(Place(grid, i, j));
+  co_return co_await MakeTile<&TileWorker::Multiply>(worker, [&](auto in) {
+    auto pairs = in.initPairs(tiles.size() / 2);
+    for (unsigned k = 0; k < pairs.size(); ++k) {
+      tiles[2 * k]->Describe(pairs[k].initLeft());
+      tiles[2 * k + 1]->Describe(pairs[k].initRight());
+    }
+  });
+}
+
+/// A part of a tile of another expression, and where it goes.
+struct Piece {
+  TilePointer tile;
+  Rectangle from;
+  size_t row;
+  size_t column;
+  bool transposed = false;
+};
+
+struct Patch {
+  size_t row;
+  size_t column;
+  double value;
+};
+
+Future<TilePointer> Assembled(WorkerPool& pool, Grid grid, size_t i, size_t j,
+                              std::vector<Piece> pieces,
+                              std::vector<Patch> patches = {}) {
+  auto worker = co_await pool.At(Place(grid, i, j));
+  co_return co_await MakeTile<&TileWorker::Assemble>(worker, [&](auto in) {
+    in.setRows(grid.RowsOf(i));
+    in.setColumns(grid.ColumnsOf(j));
+    auto parts = in.initParts(pieces.size());
+    for (unsigned k = 0; k < parts.size(); ++k) {
+      const Piece& piece = pieces[k];
+      piece.tile->Describe(parts[k].initSource());
+      auto from = parts[k].initFrom();
+      from.setRow(piece.from.row);
+      from.setColumn(piece.from.column);
+      from.setRows(piece.from.rows);
+      from.setColumns(piece.from.columns);
+      parts[k].setRow(piece.row);
+      parts[k].setColumn(piece.column);
+      parts[k].setTransposed(piece.transposed);
+    }
+    auto elements = in.initElements(patches.size());
+    for (unsigned k = 0; k < elements.size(); ++k) {
+      elements[k].setRow(patches[k].row);
+      elements[k].setColumn(patches[k].column);
+      elements[k].setValue(patches[k].value);
+    }
+  });
+}
+
+Future<TilePointer> Transposed(WorkerPool& pool, Pointer source, Grid grid,
+                               size_t i, size_t j) {
+  auto tile = co_await source->TileAt(j, i);
+  Rectangle whole{0, 0, grid.ColumnsOf(j), grid.RowsOf(i)};
+  std::vector<Piece> pieces{{std::move(tile), whole, 0, 0, true}};
+  co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
+}
+
+/// The part of `source` that begins at (row, column) and is tile (i, j) of a
+/// matrix in `grid` that begins there.
+Future<TilePointer> Cut(WorkerPool& pool, Pointer source, uint64_t row,
+                        uint64_t column, Grid grid, size_t i, size_t j) {
+  const Grid& of = source->Shape();
+  const uint64_t top = row + i * grid.tile_rows;
+  const uint64_t left = column + j * grid.tile_columns;
+  const uint64_t bottom = top + grid.RowsOf(i);
+  const uint64_t right = left + grid.ColumnsOf(j);
+  std::vector<Piece> pieces;
+  for (uint64_t y = top; y < bottom;) {
+    const size_t tile_i = y / of.tile_rows;
+    const uint64_t y_end =
+        std::min<uint64_t>(bottom, (tile_i + 1) * uint64_t{of.tile_rows});
+    for (uint64_t x = left; x < right;) {
+      const size_t tile_j = x / of.tile_columns;
+      const uint64_t x_end =
+          std::min<uint64_t>(right, (tile_j + 1) * uint64_t{of.tile_columns});
+      auto tile = co_await source->TileAt(tile_i, tile_j);
+      pieces.push_back({std::move(tile),
+                        {y - tile_i * of.tile_rows,
+                         x - tile_j * of.tile_columns, y_end - y, x_end - x},
+                        y - top,
+                        x - left});
+      x = x_end;
+    }
+    y = y_end;
+  }
+  co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
+}
+
+Future<TilePointer> Patched(WorkerPool& pool, Pointer source, size_t i,
+                            size_t j, Patch patch) {
+  const Grid grid = source->Shape();
+  auto tile = co_await source->TileAt(i, j);
+  Rectangle whole{0, 0, grid.RowsOf(i), grid.ColumnsOf(j)};
+  std::vector<Piece> pieces{{std::move(tile), whole, 0, 0}};
+  std::vector<Patch> patches{patch};
+  co_return co_await Assembled(pool, grid, i, j, std::move(pieces),
+                               std::move(patches));
+}
+
+/// Rows of `columns` that fit a message.
+size_t RowsAtOnce(size_t columns) {
+  return std::max<size_t>(kMostElements / std::max<size_t>(columns, 1), 1);
+}
+
+Future<TilePointer> Sent(WorkerPool& pool,
+                         std::shared_ptr<const std::vector<double>> elements,
+                         Grid grid, size_t i, size_t j) {
+  auto worker = co_await pool.At(Place(grid, i, j));
+  // Given back also if the last rows don't get there.
+  auto tile = std::make_shared<const StoredTile>(worker, NewNumber());
+  const size_t rows = grid.RowsOf(i);
+  const size_t columns = grid.ColumnsOf(j);
+  const size_t step = RowsAtOnce(columns);
+  for (size_t row = 0; row < rows; row += step) {
+    const size_t count = std::min(step, rows - row);
+    co_await Ask<&TileWorker::Write>(worker, [&](auto in) {
+      in.setTile(tile->Number());
+      in.setRows(rows);
+      in.setColumns(columns);
+      in.setRow(row);
+      auto data = in.initData(count * columns * sizeof(double));
+      for (size_t k = 0; k < count; ++k) {
+        const double* from = elements->data() +
+                             (i * grid.tile_rows + row + k) * grid.columns +
+                             j * grid.tile_columns;
+        std::memcpy(data.begin() + k * columns * sizeof(double), from,
+                    columns * sizeof(double));
+      }
+    });
+  }
+  co_return tile;
+}
+
+Future<> Received(Pointer source, size_t i, size_t j, double* out) {
+  const Grid& grid = source->Shape();
+  auto tile = co_await source->TileAt(i, j);
+  auto worker = tile->Shared();
+  const size_t rows = grid.RowsOf(i);
+  const size_t columns = grid.ColumnsOf(j);
+  const size_t step = RowsAtOnce(columns);
+  for (size_t row = 0; row < rows; row += step) {
+    const size_t count = std::min(step, rows - row);
+    auto answer = co_await Ask<&TileWorker::Read>(worker, [&](auto in) {
+      in.setTile(tile->Number());
+      auto from = in.initFrom();
+      from.setRow(row);
+      from.setRows(count);
+      from.setColumns(columns);
+    });
+    auto data = answer.Read().getData();
+    for (size_t k = 0; k < count; ++k) {
+      double* to = out + (i * grid.tile_rows + row + k) * grid.columns +
+                   j * grid.tile_columns;
+      std::memcpy(to, data.begin() + k * columns * sizeof(double),
+                  columns * sizeof(double));
+    }
+  }
+}
+
+Future<Reduction> Reduced(TilePointer tile) {
+  auto answer = co_await Ask<&TileWorker::Reduce>(
+      tile->Shared(), [&](auto in) { in.setTile(tile->Number()); });
+  auto of = answer.Read();
+  co_return Reduction{of.getSum(), of.getLeast(), of.getGreatest(),
+                      of.getSquares(), of.getNans()};
+}
+
+std::string Text(const Grid& grid) {
+  return Concat({grid.rows, " x ", grid.columns});
+}
+
+}  // namespace
+
+StoredTile::~StoredTile() {
+  if (worker_->Lost()) return;
+  auto released = Ask<&TileWorker::Release>(
+      worker_, [this](auto in) { in.initTiles(1).set(0, number_); });
+  // The worker lives until it has heard of it; if it is lost, so is the tile.
+  (void)std::move(released).Finally([worker = worker_](auto) {});
+}
+
+Expression::Expression(WorkerPool& pool, Grid grid, unsigned depth,
+                       Compute compute)
+    : pool_(pool),
+      grid_(grid),
+      depth_(depth),
+      compute_(std::move(compute)),
+      slots_(grid.Tiles()) {}
+
+Future<TilePointer> Expression::TileAt(size_t i, size_t j) {
+  Slot& slot = slots_[Place(grid_, i, j)];
+  if (slot.tile != nullptr && !slot.tile->At().Lost()) {
+    return MakeReadyFuture(slot.tile);
+  }
+  slot.tile = nullptr;
+  if (slot.under_way.Valid()) return slot.under_way.Fork();
+  if (!compute_) {
+    return MakeFailedFuture<TilePointer>(std::make_exception_ptr(
+        MatrixLost(Concat({"a part of the ", Text(grid_),
+                           " matrix was lost with its node, and what it was "
+                           "computed from is no longer known"}))));
+  }
+  slot.under_way = SharedFuture<TilePointer>(compute_(i, j));
+  auto told = slot.under_way.Fork();
+  auto result = slot.under_way.Fork();
+  (void)std::move(told).Finally(
+      [self = shared_from_this(), &slot](Future<TilePointer> done) {
+        slot.under_way = {};  // who comes after an error tries again
+        if (!done.Failed()) slot.tile = done.Get();
+      });
+  return result;
+}
+
+Future<> Expression::Evaluate() {
+  std::vector<Future<TilePointer>> tiles;
+  for (size_t i = 0; i < grid_.Down(); ++i) {
+    for (size_t j = 0; j < grid_.Across(); ++j) tiles.push_back(TileAt(i, j));
+  }
+  return WhenAll(std::move(tiles)).Then([](std::vector<TilePointer>) {});
+}
+
+void Expression::Forget() {
+  (void)Evaluate().Finally([self = shared_from_this()](Future<> done) {
+    if (done.Failed()) return;  // who asks for the values is told
+    self->compute_ = {};
+    self->depth_ = 0;
+  });
+}
+
+Pointer Expression::Derive(Grid grid, unsigned depth, Compute compute) {
+  auto derived =
+      std::make_shared<Expression>(pool_, grid, depth + 1, std::move(compute));
+  if (depth + 1 > kDeepest) derived->Forget();
+  return derived;
+}
+
+Pointer Expression::Constant(WorkerPool& pool, Grid grid, double value) {
+  return std::make_shared<Expression>(
+      pool, grid, 0, [&pool, grid, value](size_t i, size_t j) {
+        return Filled(pool, grid, i, j, wire::Pattern::CONSTANT, value, 0);
+      });
+}
+
+Pointer Expression::Identity(WorkerPool& pool, Grid grid) {
+  return std::make_shared<Expression>(
+      pool, grid, 0, [&pool, grid](size_t i, size_t j) {
+        return Filled(pool, grid, i, j, wire::Pattern::IDENTITY, 0, 0);
+      });
+}
+
+Pointer Expression::Random(WorkerPool& pool, Grid grid, uint64_t seed) {
+  return std::make_shared<Expression>(
+      pool, grid, 0, [&pool, grid, seed](size_t i, size_t j) {
+        return Filled(pool, grid, i, j, wire::Pattern::RANDOM, 0, seed);
+      });
+}
+
+Pointer Expression::Of(WorkerPool& pool, Grid grid,
+                       std::shared_ptr<const std::vector<double>> elements) {
+  auto made = std::make_shared<Expression>(
+      pool, grid, 0, [&pool, grid, elements](size_t i, size_t j) {
+        return Sent(pool, elements, grid, i, j);
+      });
+  made->Forget();
+  return made;
+}
+
+Pointer Expression::Apply(Unary function, double operand) {
+  return Derive(grid_, depth_,
+                [&pool = pool_, self = shared_from_this(), function, operand](
+                    size_t i, size_t j) {
+                  return Applied(pool, self, i, j, function, operand);
+                });
+}
+
+Pointer Expression::Combine(Binary function, Pointer right) {
+  if (grid_.rows != right->grid_.rows ||
+      grid_.columns != right->grid_.columns) {
+    throw ShapeError(Concat(
+        {"the shapes differ: ", Text(grid_), " and ", Text(right->grid_)}));
+  }
+  right = right->InTiles(grid_.tile_rows, grid_.tile_columns);
+  return Derive(grid_, std::max(depth_, right->depth_),
+                [&pool = pool_, left = shared_from_this(), right, function](
+                    size_t i, size_t j) {
+                  return Combined(pool, left, right, i, j, function);
+                });
+}
+
+Pointer Expression::Multiply(Pointer right) {
+  if (grid_.columns != right->grid_.rows) {
+    throw ShapeError(
+        Concat({"a ", Text(grid_), " matrix can't be multiplied by a ",
+                Text(right->grid_), " one"}));
+  }
+  right = right->InTiles(grid_.tile_columns, right->grid_.tile_columns);
+  Grid grid{grid_.rows, right->grid_.columns, grid_.tile_rows,
+            right->grid_.tile_columns};
+  if (grid_.columns == 0) return Constant(pool_, grid, 0);
+  return Derive(grid, std::max(depth_, right->depth_),
+                [&pool = pool_, left = shared_from_this(), right, grid](
+                    size_t i, size_t j) {
+                  return Multiplied(pool, left, right, grid, i, j);
+                });
+}
+
+Pointer Expression::Transpose() {
+  Grid grid{grid_.columns, grid_.rows, grid_.tile_columns, grid_.tile_rows};
+  return Derive(
+      grid, depth_,
+      [&pool = pool_, self = shared_from_this(), grid](size_t i, size_t j) {
+        return Transposed(pool, self, grid, i, j);
+      });
+}
+
+Pointer Expression::Part(uint64_t row, uint64_t column, uint64_t rows,
+                         uint64_t columns) {
+  if (row > grid_.rows || rows > grid_.rows - row || column > grid_.columns ||
+      columns > grid_.columns - column) {
+    throw ShapeError(Concat({"no such part of a ", Text(grid_), " matrix"}));
+  }
+  Grid grid{rows, columns, grid_.tile_rows, grid_.tile_columns};
+  return Derive(grid, depth_,
+                [&pool = pool_, self = shared_from_this(), row, column, grid](
+                    size_t i, size_t j) {
+                  return Cut(pool, self, row, column, grid, i, j);
+                });
+}
+
+Pointer Expression::InTiles(uint32_t rows, uint32_t columns) {
+  Grid grid{grid_.rows, grid_.columns, rows, columns};
+  if (grid == grid_) return shared_from_this();
+  return Derive(
+      grid, depth_,
+      [&pool = pool_, self = shared_from_this(), grid](size_t i, size_t j) {
+        return Cut(pool, self, 0, 0, grid, i, j);
+      });
+}
+
+Pointer Expression::With(uint64_t row, uint64_t column, double value) {
+  const size_t tile_i = row / grid_.tile_rows;
+  const size_t tile_j = column / grid_.tile_columns;
+  Patch patch{row - tile_i * grid_.tile_rows,
+              column - tile_j * grid_.tile_columns, value};
+  return Derive(grid_, depth_,
+                [&pool = pool_, self = shared_from_this(), tile_i, tile_j,
+                 patch](size_t i, size_t j) {
+                  return i == tile_i && j == tile_j
+                             ? Patched(pool, self, i, j, patch)
+                             : self->TileAt(i, j);
+                });
+}
+
+Future<double> Expression::Element(uint64_t row, uint64_t column) {
+  const size_t i = row / grid_.tile_rows;
+  const size_t j = column / grid_.tile_columns;
+  auto tile = co_await TileAt(i, j);
+  auto answer = co_await Ask<&TileWorker::Read>(tile->Shared(), [&](auto in) {
+    in.setTile(tile->Number());
+    auto from = in.initFrom();
+    from.setRow(row - i * grid_.tile_rows);
+    from.setColumn(column - j * grid_.tile_columns);
+    from.setRows(1);
+    from.setColumns(1);
+  });
+  double element;
+  std::memcpy(&element, answer.Read().getData().begin(), sizeof element);
+  co_return element;
+}
+
+Future<Reduction> Expression::Reduce() {
+  std::vector<Future<Reduction>> parts;
+  for (size_t i = 0; i < grid_.Down(); ++i) {
+    for (size_t j = 0; j < grid_.Across(); ++j) {
+      parts.push_back(TileAt(i, j).Then(&Reduced));
+    }
+  }
+  auto reductions = co_await WhenAll(std::move(parts));
+  Reduction all;
+  if (!reductions.empty()) all = reductions.front();
+  for (size_t k = 1; k < reductions.size(); ++k) {
+    const Reduction& part = reductions[k];
+    all.sum += part.sum;
+    all.least = std::min(all.least, part.least);
+    all.greatest = std::max(all.greatest, part.greatest);
+    all.squares += part.squares;
+    all.nans += part.nans;
+  }
+  co_return all;
+}
+
+Future<> Expression::CopyTo(double* out) {
+  std::vector<Future<>> parts;
+  for (size_t i = 0; i < grid_.Down(); ++i) {
+    for (size_t j = 0; j < grid_.Across(); ++j) {
+      parts.push_back(Received(shared_from_this(), i, j, out));
+    }
+  }
+  return WhenAll(std::move(parts));
+}
+
+}  // namespace ebbrt::matrix

@@ -1,0 +1,255 @@
+#include "apps/sage-matrix/tile_worker.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "common/concat.h"
+#include "common/event_manager.h"
+#include "common/future.h"
+#include "platform/clock.h"
+
+namespace ebbrt::matrix {
+namespace {
+
+/// Work that goes on for so long lets other events run.
+constexpr std::chrono::milliseconds kTurn{5};
+
+[[noreturn]] void Refuse(std::string_view what) {
+  throw std::invalid_argument(Concat({"tile worker: ", what}));
+}
+
+/// A tile without values. Throws std::runtime_error that names what it wanted.
+std::shared_ptr<Tile> Make(size_t rows, size_t columns) {
+  try {
+    return std::make_shared<Tile>(rows, columns);
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error(
+        Concat({kOutOfMemory, "a tile of ", rows, " x ", columns, " takes ",
+                rows * columns * sizeof(double) >> 10,
+                " KiB more than the node has"}));
+  }
+}
+
+/// Lets other events run when this one has gone on for long.
+class Patience {
+ public:
+  void operator()() {
+    if (Clock::now() - since_ < kTurn) return;
+    Promise<> turn;
+    auto comes = turn.GetFuture();
+    event_manager->SpawnLocal(
+        [turn = std::move(turn)]() mutable { turn.SetValue(); });
+    comes.Get();
+    since_ = Clock::now();
+  }
+
+ private:
+  Clock::time_point since_ = Clock::now();
+};
+
+template <typename E>
+E Checked(uint16_t value, uint16_t limit) {
+  if (value >= limit) Refuse("no such function");
+  return static_cast<E>(value);
+}
+
+Rectangle ToRectangle(wire::Rectangle::Reader in) {
+  return {in.getRow(), in.getColumn(), in.getRows(), in.getColumns()};
+}
+
+bool SameShape(const Tile& a, const Tile& b) {
+  return a.size1() == b.size1() && a.size2() == b.size2();
+}
+
+/// Rows of `columns` that fit a message.
+size_t RowsAtOnce(size_t columns) {
+  return std::max<size_t>(kMostElements / std::max<size_t>(columns, 1), 1);
+}
+
+}  // namespace
+
+TileWorker::TilePointer TileWorker::Find(uint64_t number) const {
+  auto found = tiles_.find(number);
+  if (found == tiles_.end()) Refuse("a tile is not there");
+  return found->second;
+}
+
+/// The tile, wherever it is. Another's is copied here and not kept.
+TileWorker::TilePointer TileWorker::Fetch(wire::Source::Reader source) {
+  const uint64_t number = source.getTile();
+  if (source.getWorker() == Id()) return Find(number);
+  EbbRef<TileWorker> other(source.getWorker());
+  auto shape =
+      other->Call<&TileWorker::ShapeOf>([&](auto in) { in.setTile(number); });
+  auto answer = shape.Get();
+  auto tile = Make(answer.Read().getRows(), answer.Read().getColumns());
+  const size_t columns = tile->size2();
+  const size_t step = RowsAtOnce(columns);
+  for (size_t row = 0; row < tile->size1(); row += step) {
+    const size_t rows = std::min(step, tile->size1() - row);
+    auto part = other->Call<&TileWorker::Read>([&](auto in) {
+      in.setTile(number);
+      auto from = in.initFrom();
+      from.setRow(row);
+      from.setRows(rows);
+      from.setColumns(columns);
+    });
+    auto elements = part.Get();
+    auto data = elements.Read().getData();
+    if (data.size() != rows * columns * sizeof(double)) {
+      Refuse("another worker gave a part of another size");
+    }
+    std::memcpy(tile->data().begin() + row * columns, data.begin(),
+                data.size());
+  }
+  return tile;
+}
+
+void TileWorker::Keep(uint64_t number, std::shared_ptr<Tile> tile) {
+  if (!tiles_.emplace(number, std::move(tile)).second) {
+    Refuse("a tile is there already");
+  }
+}
+
+void TileWorker::Fill(NodeId, wire::Fill::Reader in, wire::Nothing::Builder) {
+  auto tile = Make(in.getRows(), in.getColumns());
+  switch (in.getPattern()) {
+    case wire::Pattern::CONSTANT:
+      FillConstant(*tile, in.getValue());
+      break;
+    case wire::Pattern::IDENTITY:
+      FillIdentity(*tile, in.getFirstRow(), in.getFirstColumn());
+      break;
+    case wire::Pattern::RANDOM:
+      FillRandom(*tile, in.getFirstRow(), in.getFirstColumn(), in.getSeed());
+      break;
+    default:
+      Refuse("no such pattern");
+  }
+  Keep(in.getTile(), std::move(tile));
+}
+
+void TileWorker::Apply(NodeId, wire::Apply::Reader in, wire::Nothing::Builder) {
+  auto function = Checked<Unary>(in.getFunction(), kUnaries);
+  auto source = Fetch(in.getSource());
+  auto tile = Make(source->size1(), source->size2());
+  matrix::Apply(function, in.getOperand(), *source, *tile);
+  Keep(in.getTile(), std::move(tile));
+}
+
+void TileWorker::Combine(NodeId, wire::Combine::Reader in,
+                         wire::Nothing::Builder) {
+  auto function = Checked<Binary>(in.getFunction(), kBinaries);
+  auto left = Fetch(in.getLeft());
+  auto right = Fetch(in.getRight());
+  if (!SameShape(*left, *right)) Refuse("two tiles of different shapes");
+  auto tile = Make(left->size1(), left->size2());
+  matrix::Combine(function, *left, *right, *tile);
+  Keep(in.getTile(), std::move(tile));
+}
+
+void TileWorker::Multiply(NodeId, wire::Multiply::Reader in,
+                          wire::Nothing::Builder) {
+  std::shared_ptr<Tile> sum;
+  Patience patience;
+  for (auto pair : in.getPairs()) {
+    auto left = Fetch(pair.getLeft());
+    auto right = Fetch(pair.getRight());
+    if (left->size2() != right->size1()) Refuse("two tiles that don't match");
+    if (sum == nullptr) {
+      sum = Make(left->size1(), right->size2());
+      FillConstant(*sum, 0);
+    }
+    if (sum->size1() != left->size1() || sum->size2() != right->size2()) {
+      Refuse("products of different shapes");
+    }
+    MultiplyAdd(*left, *right, *sum, [&patience] { patience(); });
+  }
+  if (sum == nullptr) Refuse("a product of nothing");
+  Keep(in.getTile(), std::move(sum));
+}
+
+void TileWorker::Assemble(NodeId, wire::Assemble::Reader in,
+                          wire::Nothing::Builder) {
+  auto tile = Make(in.getRows(), in.getColumns());
+  FillConstant(*tile, 0);
+  for (auto part : in.getParts()) {
+    auto source = Fetch(part.getSource());
+    Rectangle from = ToRectangle(part.getFrom());
+    Rectangle to{part.getRow(), part.getColumn(), from.rows, from.columns};
+    if (part.getTransposed()) std::swap(to.rows, to.columns);
+    if (!from.Within(*source) || !to.Within(*tile)) {
+      Refuse("a part beyond its tile");
+    }
+    CopyPart(*source, from, part.getTransposed(), *tile, to.row, to.column);
+  }
+  for (auto element : in.getElements()) {
+    if (element.getRow() >= tile->size1() ||
+        element.getColumn() >= tile->size2()) {
+      Refuse("an element beyond its tile");
+    }
+    (*tile)(element.getRow(), element.getColumn()) = element.getValue();
+  }
+  Keep(in.getTile(), std::move(tile));
+}
+
+void TileWorker::Write(NodeId, wire::Write::Reader in, wire::Nothing::Builder) {
+  const size_t columns = in.getColumns();
+  const size_t row = in.getRow();
+  auto data = in.getData();
+  if (row == 0) Keep(in.getTile(), Make(in.getRows(), columns));
+  auto tile = std::const_pointer_cast<Tile>(Find(in.getTile()));
+  const size_t bytes_of_row = columns * sizeof(double);
+  const size_t rows = bytes_of_row == 0 ? 0 : data.size() / bytes_of_row;
+  if (columns != tile->size2() || rows * bytes_of_row != data.size() ||
+      !Rectangle{row, 0, rows, columns}.Within(*tile)) {
+    Refuse("rows that don't fit their tile");
+  }
+  std::memcpy(tile->data().begin() + row * columns, data.begin(), data.size());
+}
+
+void TileWorker::Read(NodeId, wire::Read::Reader in,
+                      wire::Elements::Builder out) {
+  auto tile = Find(in.getTile());
+  Rectangle from = ToRectangle(in.getFrom());
+  if (!from.Within(*tile) ||
+      from.rows * from.columns > RowsAtOnce(from.columns) * from.columns) {
+    Refuse("a part beyond its tile or a message");
+  }
+  const size_t bytes = from.columns * sizeof(double);
+  auto data = out.initData(from.rows * bytes);
+  for (size_t i = 0; i < from.rows; ++i) {
+    std::memcpy(
+        data.begin() + i * bytes,
+        tile->data().begin() + (from.row + i) * tile->size2() + from.column,
+        bytes);
+  }
+}
+
+void TileWorker::Reduce(NodeId, wire::Reduce::Reader in,
+                        wire::Reduction::Builder out) {
+  Reduction result = matrix::Reduce(*Find(in.getTile()));
+  out.setSum(result.sum);
+  out.setLeast(result.least);
+  out.setGreatest(result.greatest);
+  out.setSquares(result.squares);
+  out.setNans(result.nans);
+}
+
+void TileWorker::Release(NodeId, wire::Release::Reader in,
+                         wire::Nothing::Builder) {
+  for (uint64_t number : in.getTiles()) tiles_.erase(number);
+}
+
+void TileWorker::ShapeOf(NodeId, wire::Reduce::Reader in,
+                         wire::Shape::Builder out) {
+  auto tile = Find(in.getTile());
+  out.setRows(tile->size1());
+  out.setColumns(tile->size2());
+}
+
+}  // namespace ebbrt::matrix

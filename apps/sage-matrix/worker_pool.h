@@ -1,0 +1,80 @@
+// WorkerPool: the back-ends that hold tiles, booted when a tile first needs one
+// and ended when the last tile on them goes. On the front-end's core 0.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/sage-matrix/tile_worker.h"
+#include "common/future.h"
+#include "common/node_allocator.h"
+#include "common/shared_future.h"
+
+namespace ebbrt::matrix {
+
+/// A back-end. Destroying it ends the machine.
+class Worker {
+ public:
+  Worker(std::unique_ptr<Node> node, EbbId ebb);
+
+  EbbRef<TileWorker> Ebb() const { return EbbRef<TileWorker>(ebb_); }
+  uint32_t EbbNumber() const { return ebb_; }
+  /// The machine has ended: what it held is gone.
+  bool Lost() const { return *lost_; }
+  /// A call has found out that it can't be reached.
+  void MarkLost() { *lost_ = true; }
+  /// Ends the machine now.
+  void End() {
+    MarkLost();
+    node_.reset();
+  }
+
+ private:
+  std::unique_ptr<Node> node_;
+  EbbId ebb_;
+  std::shared_ptr<bool> lost_ = std::make_shared<bool>(false);
+};
+
+class WorkerPool {
+ public:
+  struct Settings {
+    NodeSpec spec;       ///< of each back-end
+    unsigned nodes = 4;  ///< at most so many
+  };
+
+  explicit WorkerPool(Settings settings)
+      : settings_(std::move(settings)), places_(settings_.nodes) {}
+
+  /// The worker for tiles of this place, the same for `place` modulo the number
+  /// of nodes as long as somebody holds it. Fails with AllocationFailed.
+  Future<std::shared_ptr<Worker>> At(size_t place);
+
+  /// A back-end has said which its worker is.
+  void Ready(NodeId node, EbbId worker);
+
+  /// Ends all of them.
+  void EndAll();
+
+  /// How many there are now.
+  size_t Running() const;
+
+ private:
+  struct Place {
+    std::weak_ptr<Worker> worker;
+    SharedFuture<std::shared_ptr<Worker>> booting;  // while it boots
+  };
+
+  Future<std::shared_ptr<Worker>> Boot(size_t place);
+  Future<EbbId> WorkerOf(NodeId node);
+
+  Settings settings_;
+  std::vector<Place> places_;
+  std::map<NodeId, Promise<EbbId>> awaited_;
+  std::map<NodeId, EbbId> ready_;  // and not asked for yet
+};
+
+}  // namespace ebbrt::matrix

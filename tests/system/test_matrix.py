@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+"""The Python module ebbrt: matrices whose tiles live on back-ends, against NumPy;
+with processes for machines, and with machines."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import textwrap
+import unittest
+
+from harness import HOSTED, NATIVE, Namespace, eventually, require
+
+HERE = pathlib.Path(__file__).resolve().parent
+SEED = int(os.environ.get("EBBRT_SEED", "1"))
+
+
+class MatrixTest(unittest.TestCase):
+    def setUp(self) -> None:
+        app = HOSTED / "apps" / "sage-matrix"
+        self.process_image = require(app / "matrix_backend")
+        self.machine_image = require(NATIVE / "apps" / "sage-matrix" / "matrix.elf")
+        require(HOSTED / "tools" / "iaasd" / "iaasd")
+        self.package = require(app / "python" / "ebbrt" / "__init__.py").parent.parent
+        self.namespace = self.enterContext(Namespace("matrix"))
+
+    def environment(self, machine: str) -> dict:
+        image = self.process_image if machine == "process" else self.machine_image
+        return self.namespace.environment(
+            PYTHONPATH=str(self.package), EBBRT_MATRIX_IMAGE=str(image))
+
+    def start(self, words: list, machine: str = "process", **options) -> subprocess.Popen:
+        return self.namespace.start(["/usr/bin/python3", *words], text=True,
+                                    env=self.environment(machine), stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, **options)
+
+    def python(self, words: list, machine: str = "process", seconds: float = 120):
+        python = self.start(words, machine)
+        try:
+            out, errors = python.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            python.kill()
+            raise
+        self.assertEqual(python.returncode, 0, out + errors)
+        self.namespace.assert_clean(self)
+        return out
+
+    def script(self, text: str, machine: str = "process", **options) -> str:
+        return self.python(["-c", textwrap.dedent(text)], machine, **options)
+
+    def test_random_expressions(self) -> None:
+        for nodes in (1, 2, 5):
+            said = self.python([HERE / "matrix" / "random_expressions.py", SEED + nodes, 170,
+                                nodes, "process"])
+            self.assertEqual(said, "170 expressions agree\n")
+
+    def test_random_expressions_on_machines(self) -> None:
+        said = self.python([HERE / "matrix" / "random_expressions.py", SEED, 30, 3, "microvm"],
+                           "microvm")
+        self.assertEqual(said, "30 expressions agree\n")
+
+    def test_the_documentation_s_examples(self) -> None:
+        self.script("""
+            import doctest, ebbrt, functools
+            ebbrt.start = functools.partial(ebbrt.start, machine="process")
+            failed, tried = doctest.testmod(ebbrt)
+            assert tried > 5 and not failed
+        """)
+
+    def test_machines_come_when_needed_and_go_with_the_last_tile(self) -> None:
+        self.script("""
+            import ebbrt, gc, time
+            ebbrt.start(nodes=3)
+            A = ebbrt.Matrix.random(600, 600, tile=200)
+            assert ebbrt.nodes() == 0
+            A[0, 0]
+            assert ebbrt.nodes() == 1, ebbrt.nodes()
+            B = (A @ A).evaluate()
+            assert ebbrt.nodes() == 3, ebbrt.nodes()
+            del A, B
+            gc.collect()
+            for _ in range(100):
+                if ebbrt.nodes() == 0: break
+                time.sleep(0.05)
+            assert ebbrt.nodes() == 0, ebbrt.nodes()
+        """, "microvm")
+
+    def test_large_tiles_travel_in_parts(self) -> None:
+        self.script("""
+            import ebbrt, numpy
+            ebbrt.start(nodes=2, machine="process")
+            a = numpy.arange(2500 * 2300, dtype=float).reshape(2500, 2300)
+            A = ebbrt.Matrix.from_numpy(a, tile=2500)
+            assert (A.T.in_tiles(1150).numpy() == a.T).all()
+            assert A[2499, 2299] == a[-1, -1]
+        """)
+
+    def test_what_is_wrong_is_named(self) -> None:
+        self.script("""
+            import ebbrt, numpy, pickle
+            def raises(kind, words, f):
+                try:
+                    f()
+                except kind as error:
+                    assert words in str(error), error
+                else:
+                    raise AssertionError(words)
+            raises(RuntimeError, "start()", lambda: ebbrt.Matrix(2, 2))
+            raises(ValueError, "nodes: 0", lambda: ebbrt.start(nodes=0))
+            raises(FileNotFoundError, "/nowhere", lambda: ebbrt.start(image="/nowhere"))
+            ebbrt.start(nodes=2, machine="process")
+            raises(RuntimeError, "already", ebbrt.start)
+            A, B = ebbrt.Matrix.random(3, 4), ebbrt.Matrix(4, 4)
+            raises(ValueError, "3 x 4 and 4 x 4", lambda: A + B)
+            raises(ValueError, "3 x 4", lambda: A @ A)
+            raises(IndexError, "3", lambda: A[3, 0])
+            raises(IndexError, "-5", lambda: A[0, -5])
+            raises(ValueError, "step", lambda: A[::2, :])
+            raises(ValueError, "rows: -1", lambda: ebbrt.Matrix(-1, 2))
+            raises(ValueError, "tile: 0", lambda: ebbrt.Matrix(1, 2, tile=0))
+            raises(TypeError, "float64", lambda: ebbrt.Matrix(1, 2, dtype="int8"))
+            raises(TypeError, "pickle", lambda: pickle.dumps(A))
+            raises(TypeError, "true", lambda: bool(A))
+            raises(ValueError, "'nosuch'", lambda: A.map("nosuch"))
+            raises(ValueError, "dimensions", lambda: ebbrt.Matrix.from_numpy(numpy.zeros(3)))
+            raises(ValueError, "without elements", ebbrt.Matrix(0, 3).max)
+            raises(TypeError, "", lambda: A + "text")
+            assert ebbrt.Matrix(0, 3).sum() == 0 and ebbrt.Matrix(0, 3).numpy().shape == (0, 3)
+            assert ebbrt.Matrix(3, 0) @ ebbrt.Matrix(0, 2) == ebbrt.Matrix(3, 2)
+        """)
+
+    def test_arithmetic_with_numbers_arrays_and_the_unusual(self) -> None:
+        self.script("""
+            import ebbrt, numpy, math
+            ebbrt.start(nodes=2, machine="process")
+            a = numpy.array([[1.0, -2.0, 4.0], [0.5, 8.0, -16.0]])
+            A = ebbrt.Matrix.from_numpy(a, tile=2)
+            for ours, theirs in (
+                (A + 1, a + 1), (1 + A, 1 + a), (A - 3, a - 3), (3 - A, 3 - a),
+                (A * 2, a * 2), (A / 4, a / 4), (4 / A, 4 / a), (-A, -a), (+A, a),
+                (abs(A), abs(a)), (A ** 2, a ** 2), (A + a, a + a), (a + A, a + a),
+                (a - A, a - a), (a * A, a * a), (A / a, a / a), (a.T @ A, a.T @ a),
+                (A @ a.T, a @ a.T), (A.map("tanh"), numpy.tanh(a)), (A[1, :], a[1:2, :]),
+                (A[:, -1], a[:, 2:3]), (A[:1, 1:], a[:1, 1:]), (A.T, a.T),
+            ):
+                assert numpy.allclose(ours.numpy(), theirs, rtol=1e-14, atol=0), (ours.numpy(), theirs)
+            assert numpy.allclose(A @ numpy.ones(3), a @ numpy.ones(3))
+            assert numpy.allclose(numpy.ones(2) @ A, numpy.ones(2) @ a)
+            assert A == a and A == ebbrt.Matrix.from_numpy(a) and A != A + 1 and A != A.T
+            assert numpy.asarray(A).sum() == a.sum() and A.mean() == a.mean()
+            assert math.isclose(A.norm(), numpy.linalg.norm(a))
+            with numpy.errstate(all="ignore"):
+                B = A.map("log")
+                assert numpy.array_equal(B.numpy(), numpy.log(a), equal_nan=True)
+            assert math.isnan(B.max()) and math.isnan(B.sum()) and B != B
+            assert (A / 0).max() == math.inf
+            A[1, 2] = 7; A[-1, 0] = 9
+            a[1, 2] = 7; a[-1, 0] = 9
+            assert A == a
+            A.randomize(5)
+            assert A == ebbrt.Matrix.random(2, 3, 5, tile=1)
+            for _ in range(300): A = A + 1
+            assert abs(A.min() - 300) < 1
+        """)
+
+    def test_a_lost_node_is_computed_again_where_that_can_be(self) -> None:
+        self.script("""
+            import ebbrt, os, signal, subprocess, time, numpy
+            ebbrt.start(nodes=2, machine="process")
+            A = ebbrt.Matrix.random(40, 40, 3, tile=20)
+            B = (A @ A.T).evaluate()
+            C = ebbrt.Matrix.from_numpy(numpy.eye(40), tile=20).evaluate()
+            before = B.numpy()
+            listed = subprocess.run(["pgrep", "-P", str(os.getpid()), "matrix_backend"],
+                                    capture_output=True, text=True).stdout.split()
+            assert len(listed) == 2, listed
+            os.kill(int(listed[0]), signal.SIGKILL)
+            time.sleep(0.3)
+            for attempt in range(3):
+                try:
+                    again = B.numpy()
+                    break
+                except (ebbrt.NodeLost, RuntimeError) as error:
+                    print(type(error), error)
+            assert (again == before).all()
+            try:
+                C.numpy()
+            except ebbrt.MatrixLost as error:
+                assert "40 x 40" in str(error), error
+            else:
+                raise AssertionError("where did it come from?")
+            assert ebbrt.Matrix.identity(5).sum() == 5
+        """)
+
+    def test_memory_that_a_node_does_not_have(self) -> None:
+        self.script("""
+            import ebbrt
+            ebbrt.start(nodes=1, memory=32)
+            A = ebbrt.Matrix(3000, 3000, tile=3000)
+            try:
+                A.sum()
+            except MemoryError as error:
+                assert "3000 x 3000" in str(error) and "70312 KiB" in str(error), error
+            else:
+                raise AssertionError
+            assert ebbrt.Matrix(100, 100).sum() == 0
+        """, "microvm")
+
+    def test_interrupted_work_leaves_the_session_usable(self) -> None:
+        python = self.start(["-c", textwrap.dedent("""
+            import ebbrt
+            ebbrt.start(nodes=1)
+            A = ebbrt.Matrix.random(700, 700, tile=700)
+            A[0, 0]
+            try:
+                print("begins", flush=True)
+                for _ in range(1000):
+                    (A @ A).sum()
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            print(ebbrt.Matrix.identity(3).sum(), flush=True)
+        """)], "microvm")
+        try:
+            self.assertEqual(python.stdout.readline(), "begins\n", python.poll())
+            python.send_signal(signal.SIGINT)
+            self.assertEqual(python.stdout.readline(), "interrupted\n")
+            self.assertEqual(python.stdout.readline(), "3.0\n")
+            self.assertEqual(python.wait(20), 0)
+        finally:
+            python.kill()
+            python.communicate()
+        self.namespace.assert_clean(self)
+
+    def test_a_killed_python_leaves_nothing(self) -> None:
+        for machine in ("process", "microvm"):
+            python = self.start(["-c", textwrap.dedent(f"""
+                import ebbrt, time
+                ebbrt.start(nodes=2, machine="{machine}")
+                A = ebbrt.Matrix.random(100, 100, tile=50).evaluate()
+                print("there", flush=True)
+                time.sleep(100)
+            """)], machine)
+            self.assertEqual(python.stdout.readline(), "there\n")
+            python.kill()
+            python.communicate()
+            eventually(lambda: not self.namespace.inhabitants())
+            self.namespace.assert_clean(self)
+
+    def test_run_python(self) -> None:
+        result = self.namespace.run(
+            [HERE.parents[1] / "ebbrt", "run", "--no-build", "python", "-c",
+             "import ebbrt; ebbrt.start(nodes=1); print(ebbrt.Matrix.identity(4).sum())"],
+            capture_output=True, text=True, cwd="/")
+        self.assertEqual((result.returncode, result.stdout), (0, "4.0\n"), result.stderr)
+        self.namespace.assert_clean(self)
+
+
+if __name__ == "__main__":
+    unittest.main()
