@@ -164,34 +164,74 @@ Future<TilePointer> Transposed(WorkerPool& pool, Pointer source, Grid grid,
   co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
 }
 
+/// A part of a matrix, in its own rows and columns.
+struct Area {
+  uint64_t top;
+  uint64_t left;
+  uint64_t bottom;
+  uint64_t right;
+};
+
+/// Adds the pieces of `source` that make up `area`, which go to (row, column).
+/// `pieces` outlives the future.
+Future<> Gather(Pointer source, Area area, size_t row, size_t column,
+                std::vector<Piece>& pieces) {
+  const Grid& of = source->Shape();
+  for (uint64_t y = area.top; y < area.bottom;) {
+    const size_t i = y / of.tile_rows;
+    const uint64_t top = i * uint64_t{of.tile_rows};
+    const uint64_t end = std::min(area.bottom, top + of.tile_rows);
+    for (uint64_t x = area.left; x < area.right;) {
+      const size_t j = x / of.tile_columns;
+      const uint64_t left = j * uint64_t{of.tile_columns};
+      const uint64_t last = std::min(area.right, left + of.tile_columns);
+      auto tile = co_await source->TileAt(i, j);
+      pieces.push_back({std::move(tile),
+                        {y - top, x - left, end - y, last - x},
+                        row + (y - area.top),
+                        column + (x - area.left)});
+      x = last;
+    }
+    y = end;
+  }
+}
+
+/// Where tile (i, j) of a matrix lies.
+Area AreaOf(const Grid& grid, size_t i, size_t j) {
+  const uint64_t top = i * uint64_t{grid.tile_rows};
+  const uint64_t left = j * uint64_t{grid.tile_columns};
+  return {top, left, top + grid.RowsOf(i), left + grid.ColumnsOf(j)};
+}
+
 /// The part of `source` that begins at (row, column) and is tile (i, j) of a
 /// matrix in `grid` that begins there.
 Future<TilePointer> Cut(WorkerPool& pool, Pointer source, uint64_t row,
                         uint64_t column, Grid grid, size_t i, size_t j) {
-  const Grid& of = source->Shape();
-  const uint64_t top = row + i * grid.tile_rows;
-  const uint64_t left = column + j * grid.tile_columns;
-  const uint64_t bottom = top + grid.RowsOf(i);
-  const uint64_t right = left + grid.ColumnsOf(j);
+  Area area = AreaOf(grid, i, j);
+  area = {area.top + row, area.left + column, area.bottom + row,
+          area.right + column};
   std::vector<Piece> pieces;
-  for (uint64_t y = top; y < bottom;) {
-    const size_t tile_i = y / of.tile_rows;
-    const uint64_t y_end =
-        std::min<uint64_t>(bottom, (tile_i + 1) * uint64_t{of.tile_rows});
-    for (uint64_t x = left; x < right;) {
-      const size_t tile_j = x / of.tile_columns;
-      const uint64_t x_end =
-          std::min<uint64_t>(right, (tile_j + 1) * uint64_t{of.tile_columns});
-      auto tile = co_await source->TileAt(tile_i, tile_j);
-      pieces.push_back({std::move(tile),
-                        {y - tile_i * of.tile_rows,
-                         x - tile_j * of.tile_columns, y_end - y, x_end - x},
-                        y - top,
-                        x - left});
-      x = x_end;
-    }
-    y = y_end;
+  co_await Gather(source, area, 0, 0, pieces);
+  co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
+}
+
+/// Tile (i, j) of `source` with `part` put over it at (row, column).
+Future<TilePointer> Covered(WorkerPool& pool, Pointer source, Pointer part,
+                            uint64_t row, uint64_t column, size_t i, size_t j) {
+  const Grid grid = source->Shape();
+  const Area tile = AreaOf(grid, i, j);
+  const Area over{std::max(tile.top, row), std::max(tile.left, column),
+                  std::min(tile.bottom, row + part->Shape().rows),
+                  std::min(tile.right, column + part->Shape().columns)};
+  if (over.top >= over.bottom || over.left >= over.right) {
+    co_return co_await source->TileAt(i, j);
   }
+  std::vector<Piece> pieces;
+  co_await Gather(source, tile, 0, 0, pieces);
+  Area of_part{over.top - row, over.left - column, over.bottom - row,
+               over.right - column};
+  co_await Gather(part, of_part, over.top - tile.top, over.left - tile.left,
+                  pieces);
   co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
 }
 
@@ -433,6 +473,20 @@ Pointer Expression::Part(uint64_t row, uint64_t column, uint64_t rows,
                 [&pool = pool_, self = shared_from_this(), row, column, grid](
                     size_t i, size_t j) {
                   return Cut(pool, self, row, column, grid, i, j);
+                });
+}
+
+Pointer Expression::WithPart(uint64_t row, uint64_t column, Pointer part) {
+  const Grid& of_part = part->grid_;
+  if (row > grid_.rows || of_part.rows > grid_.rows - row ||
+      column > grid_.columns || of_part.columns > grid_.columns - column) {
+    throw ShapeError(Concat({"a ", Text(of_part), " part does not fit a ",
+                             Text(grid_), " matrix there"}));
+  }
+  return Derive(grid_, std::max(depth_, part->depth_),
+                [&pool = pool_, self = shared_from_this(), part, row, column](
+                    size_t i, size_t j) {
+                  return Covered(pool, self, part, row, column, i, j);
                 });
 }
 

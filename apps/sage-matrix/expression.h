@@ -108,6 +108,8 @@ class Expression : public std::enable_shared_from_this<Expression> {
   Pointer Transpose();
   /// The part, in tiles of the same size.
   Pointer Part(uint64_t row, uint64_t column, uint64_t rows, uint64_t columns);
+  /// The same with `part` put over it.
+  Pointer WithPart(uint64_t row, uint64_t column, Pointer part);
   /// The same matrix in other tiles.
   Pointer InTiles(uint32_t rows, uint32_t columns);
   /// The same but for one element.

@@ -214,6 +214,13 @@ PYBIND11_MODULE(_core, module) {
              return Make(
                  [=, m = *m] { return m->Part(row, column, rows, columns); });
            })
+      .def("with_part",
+           [](const Handle& m, uint64_t row, uint64_t column,
+              const Handle& part) {
+             return Make([=, m = *m, part = *part] {
+               return m->WithPart(row, column, part);
+             });
+           })
       .def("in_tiles",
            [](const Handle& m, uint32_t rows, uint32_t columns) {
              return Make([=, m = *m] { return m->InTiles(rows, columns); });

@@ -280,6 +280,24 @@ class CommandTest(unittest.TestCase):
             self.assertLessEqual(first, median)
             self.assertLessEqual(median, last)
 
+    def test_sage_boot(self) -> None:
+        require(NATIVE / "bench" / "bench_sage_boot.elf")
+        cost = {row[0]: row[1] for row in self.bench("sage-boot")["machines"]["rows"]}
+        # The aim; instructions, which don't depend on the host's load.
+        self.assertLess(cost["EbbRT, microvm"], 1_000_000)
+        self.assertLess(cost["EbbRT, q35"], cost["Linux, q35"] / 100)
+
+    def test_sage_work(self) -> None:
+        require(NATIVE / "bench" / "bench_sage_work.elf")
+        rows = self.bench("sage-work")["tiles"]["rows"]
+        self.assertEqual([row[:2] for row in rows],
+                         [[work, size] for work in ("zero", "randomize", "sum", "multiply")
+                          for size in (100, 200)])
+        product = rows[-1]
+        # 200 rows by 200 columns by 200 products, two at a time.
+        self.assertGreater(product[2], 200**3 / 2)
+        self.assertLess(product[2], 200**3 * 6)
+
     def test_missing_builds_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
             result = subprocess.run(

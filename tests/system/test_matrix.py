@@ -157,6 +157,27 @@ class MatrixTest(unittest.TestCase):
             A[1, 2] = 7; A[-1, 0] = 9
             a[1, 2] = 7; a[-1, 0] = 9
             assert A == a
+            b = numpy.arange(63.0).reshape(7, 9)
+            B = ebbrt.Matrix.from_numpy(b, tile=(2, 3))
+            for key, value in (
+                ((slice(1, 6), slice(2, 8)), numpy.full((5, 6), -1.0)),
+                ((slice(None), 4), 8), ((3, slice(None)), b[5:6, :] * 2),
+                ((slice(2, 2), slice(0, 3)), 9), ((slice(-2, None), slice(-3, None)), b[:2, :3]),
+                ((slice(0, 7), slice(0, 9)), b.T.reshape(7, 9)),
+            ):
+                B[key] = value
+                b[key] = value
+                assert B == b, key
+            B[1:3, 1:4] = A
+            b[1:3, 1:4] = a
+            assert B == b
+            for wrong, kind in ((numpy.zeros((1, 1)), ValueError), ("text", TypeError)):
+                try:
+                    B[0:2, 0:2] = wrong
+                except kind:
+                    pass
+                else:
+                    raise AssertionError(wrong)
             A.randomize(5)
             assert A == ebbrt.Matrix.random(2, 3, 5, tile=1)
             for _ in range(300): A = A + 1

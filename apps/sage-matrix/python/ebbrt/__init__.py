@@ -341,6 +341,10 @@ class Matrix:
         if not any(isinstance(part, slice) for part in key):
             row, column = (self._index(part, axis) for axis, part in enumerate(key))
             return self._expression.element(row, column)
+        return Matrix._of(self._expression.part(*self._part(key)))
+
+    def _part(self, key):
+        """Row and column of the part's beginning, its rows and columns."""
         begin, size = [], []
         for axis, part in enumerate(key):
             if isinstance(part, slice):
@@ -352,13 +356,28 @@ class Matrix:
                 last = first + 1
             begin.append(first)
             size.append(max(last - first, 0))
-        return Matrix._of(self._expression.part(*begin, *size))
+        return (*begin, *size)
 
     def __setitem__(self, key, value):
-        if not isinstance(key, tuple) or len(key) != 2 or any(isinstance(k, slice) for k in key):
-            raise TypeError("one element at a time is set: A[row, column] = value")
-        row, column = (self._index(part, axis) for axis, part in enumerate(key))
-        self._expression = self._expression.with_element(row, column, float(value))
+        """Sets an element, or the part between two slices, to a number, or to a
+        matrix or an array of the part's shape."""
+        if not isinstance(key, tuple) or len(key) != 2:
+            raise TypeError("a matrix is indexed by two: A[row, column]")
+        if not any(isinstance(part, slice) for part in key):
+            row, column = (self._index(part, axis) for axis, part in enumerate(key))
+            self._expression = self._expression.with_element(row, column, float(value))
+            return
+        row, column, rows, columns = self._part(key)
+        if self._is_number(value):
+            part = Matrix.full(rows, columns, value, self.tile)
+        else:
+            part = self._matrix(value)
+        if part is None:
+            raise TypeError(f"a part can't be set to a {type(value).__name__}")
+        if part.shape != (rows, columns):
+            raise ValueError(f"the part is {rows} x {columns}, the value "
+                             f"{part.shape[0]} x {part.shape[1]}")
+        self._expression = self._expression.with_part(row, column, part._expression)
 
     def randomize(self, seed=0):
         """Becomes random(..., seed) of the same shape and tiles."""

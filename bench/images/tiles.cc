@@ -1,0 +1,88 @@
+#include "bench/images/tiles.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "apps/sage-matrix/tile.h"
+
+extern "C" {
+void EbbrtBenchBegin();
+void EbbrtBenchEnd();
+}
+
+namespace tiles {
+namespace {
+
+using ebbrt::matrix::Tile;
+
+constexpr unsigned kSizes[] = {100, 200, 400, 1000, 2000, 4000, 6000};
+/// Products of larger tiles take minutes on an emulated processor.
+constexpr unsigned kLargestProduct = 400;
+constexpr uint64_t kTurns = 20'000'000;
+/// Of so many elements, small tiles are made several times.
+constexpr uint64_t kElements = 2'000'000;
+
+template <typename T>
+void Use(T& value) {
+  asm volatile("" : "+m"(value) : : "memory");
+}
+
+void Measure(const std::string& name, uint64_t n, const Report& report,
+             const std::function<void()>& work) {
+  auto run = [&work](uint64_t times) {
+    EbbrtBenchBegin();
+    for (; times > 0; --times) work();
+    EbbrtBenchEnd();
+  };
+  work();
+  run(n);
+  auto begin = std::chrono::steady_clock::now();
+  run(2 * n);
+  std::chrono::nanoseconds spent = std::chrono::steady_clock::now() - begin;
+  report(name, n, spent.count() / (2 * n));
+}
+
+/// What an emulated processor costs by itself: nothing but additions.
+void Loop() {
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < kTurns; ++i) {
+    sum += i;
+    asm volatile("" : "+r"(sum));
+  }
+}
+
+}  // namespace
+
+void MeasureAll(unsigned largest, const Report& report) {
+  Measure("loop 0", 1, report, &Loop);
+  for (unsigned size : kSizes) {
+    if (size > largest) break;
+    const std::string of_size = " " + std::to_string(size);
+    const uint64_t n = std::max<uint64_t>(kElements / (size * size), 1);
+    Measure("zero" + of_size, n, report, [size] {
+      Tile tile(size, size);
+      FillConstant(tile, 0);
+      Use(tile(0, 0));
+    });
+    Measure("randomize" + of_size, n, report, [size] {
+      Tile tile(size, size);
+      FillRandom(tile, 0, 0, 1);
+      Use(tile(0, 0));
+    });
+    Tile tile(size, size);
+    FillRandom(tile, 0, 0, 1);
+    Measure("sum" + of_size, n, report, [&tile] {
+      auto all = ebbrt::matrix::Reduce(tile);
+      Use(all.sum);
+    });
+    if (size > kLargestProduct) continue;
+    Measure("multiply" + of_size, 1, report, [&tile, size] {
+      Tile product(size, size);
+      FillConstant(product, 0);
+      MultiplyAdd(tile, tile, product, {});
+      Use(product(0, 0));
+    });
+  }
+}
+
+}  // namespace tiles
