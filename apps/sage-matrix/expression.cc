@@ -11,10 +11,8 @@
 namespace ebbrt::matrix {
 namespace {
 
-/// A worker is given all the time that it needs: that it is lost is told.
-constexpr std::chrono::hours kPatience{24 * 365};
-/// Expressions that wait for each other in a row; a longer row is computed from
-/// its beginning at once, and its history forgotten.
+/// Expressions that wait for each other in a row: each is some frames of a
+/// stack.
 constexpr unsigned kDeepest = 64;
 
 using WorkerPointer = std::shared_ptr<Worker>;
@@ -29,7 +27,7 @@ auto Ask(WorkerPointer worker, Fill fill) {
         try {
           return answer.Get();
         } catch (const NodeLost&) {
-          worker->MarkLost();
+          worker->End();
           throw;
         }
       });
@@ -44,6 +42,8 @@ uint64_t NewNumber() {
 template <auto kMethod, typename Fill>
 Future<TilePointer> MakeTile(WorkerPointer worker, Fill fill) {
   uint64_t number = NewNumber();
+  co_await worker->Enter();
+  Permit permit(worker);
   co_await Ask<kMethod>(worker, [&](auto in) {
     in.setTile(number);
     fill(in);
@@ -257,6 +257,8 @@ Future<TilePointer> Sent(WorkerPool& pool,
   auto worker = co_await pool.At(Place(grid, i, j));
   // Given back also if the last rows don't get there.
   auto tile = std::make_shared<const StoredTile>(worker, NewNumber());
+  co_await worker->Enter();
+  Permit permit(worker);
   const size_t rows = grid.RowsOf(i);
   const size_t columns = grid.ColumnsOf(j);
   const size_t step = RowsAtOnce(columns);
@@ -284,6 +286,8 @@ Future<> Received(Pointer source, size_t i, size_t j, double* out) {
   const Grid& grid = source->Shape();
   auto tile = co_await source->TileAt(i, j);
   auto worker = tile->Shared();
+  co_await worker->Enter();
+  Permit permit(worker);
   const size_t rows = grid.RowsOf(i);
   const size_t columns = grid.ColumnsOf(j);
   const size_t step = RowsAtOnce(columns);
@@ -328,16 +332,59 @@ StoredTile::~StoredTile() {
   (void)std::move(released).Finally([worker = worker_](auto) {});
 }
 
-Expression::Expression(WorkerPool& pool, Grid grid, unsigned depth,
-                       Compute compute)
+Expression::Expression(WorkerPool& pool, Grid grid,
+                       std::vector<Pointer> sources, Compute compute)
     : pool_(pool),
       grid_(grid),
-      depth_(depth),
+      sources_(std::move(sources)),
+      depth_(0),
       compute_(std::move(compute)),
-      slots_(grid.Tiles()) {}
+      missing_(grid.Tiles()) {
+  if (grid.Tiles() > kMostTiles) {
+    sources_.clear();
+    throw ShapeError(
+        Concat({"a ", Text(grid), " matrix would have ", grid.Tiles(),
+                " tiles, and may have ", kMostTiles, ": take larger ones"}));
+  }
+  slots_.resize(grid.Tiles());
+  for (auto& source : sources_) {
+    ++source->waiting_;
+    depth_ = std::max(depth_, source->depth_ + 1);
+  }
+}
+
+Expression::~Expression() {
+  if (!released_) ReleaseSources();
+}
+
+void Expression::RemoveHolder() {
+  --holders_;
+  DropTilesIfUnneeded();
+}
+
+/// What this is computed from is no longer waited for.
+void Expression::ReleaseSources() {
+  if (!std::exchange(released_, true)) {
+    for (auto& source : sources_) --source->waiting_;
+  }
+  for (auto& source : sources_) source->DropTilesIfUnneeded();
+}
+
+void Expression::DropTilesIfUnneeded() {
+  if (holders_ > 0 || waiting_ > 0 || !compute_) return;
+  for (Slot& slot : slots_) slot.tile = nullptr;
+}
+
+void Expression::Computed(size_t index, TilePointer tile) {
+  slots_[index].tile = std::move(tile);
+  if (missing_ > 0) --missing_;
+  if (missing_ == 0) ReleaseSources();
+  DropTilesIfUnneeded();
+}
 
 Future<TilePointer> Expression::TileAt(size_t i, size_t j) {
-  Slot& slot = slots_[Place(grid_, i, j)];
+  const size_t index = Place(grid_, i, j);
+  Slot& slot = slots_[index];
   if (slot.tile != nullptr && !slot.tile->At().Lost()) {
     return MakeReadyFuture(slot.tile);
   }
@@ -353,9 +400,10 @@ Future<TilePointer> Expression::TileAt(size_t i, size_t j) {
   auto told = slot.under_way.Fork();
   auto result = slot.under_way.Fork();
   (void)std::move(told).Finally(
-      [self = shared_from_this(), &slot](Future<TilePointer> done) {
-        slot.under_way = {};  // who comes after an error tries again
-        if (!done.Failed()) slot.tile = done.Get();
+      [self = shared_from_this(), index](Future<TilePointer> done) {
+        // Who comes after an error tries again.
+        self->slots_[index].under_way = {};
+        if (!done.Failed()) self->Computed(index, done.Get());
       });
   return result;
 }
@@ -368,54 +416,71 @@ Future<> Expression::Evaluate() {
   return WhenAll(std::move(tiles)).Then([](std::vector<TilePointer>) {});
 }
 
+/// What this is computed from is not needed again.
 void Expression::Forget() {
-  (void)Evaluate().Finally([self = shared_from_this()](Future<> done) {
-    if (done.Failed()) return;  // who asks for the values is told
-    self->compute_ = {};
-    self->depth_ = 0;
+  compute_ = {};
+  ReleaseSources();
+  sources_.clear();
+  depth_ = 0;
+}
+
+Future<Pointer> Expression::Bounded(Pointer made) {
+  if (made->depth_ <= kDeepest) return MakeReadyFuture(std::move(made));
+  made->AddHolder();  // so that it keeps its tiles until it is given away
+  return made->Evaluate().Finally([made](Future<> done) {
+    --made->holders_;
+    done.Get();
+    made->Forget();
+    return made;
   });
 }
 
-Pointer Expression::Derive(Grid grid, unsigned depth, Compute compute) {
-  auto derived =
-      std::make_shared<Expression>(pool_, grid, depth + 1, std::move(compute));
-  if (depth + 1 > kDeepest) derived->Forget();
-  return derived;
+Pointer Expression::Derive(Grid grid, std::vector<Pointer> sources,
+                           Compute compute) {
+  return std::make_shared<Expression>(pool_, grid, std::move(sources),
+                                      std::move(compute));
 }
 
 Pointer Expression::Constant(WorkerPool& pool, Grid grid, double value) {
   return std::make_shared<Expression>(
-      pool, grid, 0, [&pool, grid, value](size_t i, size_t j) {
+      pool, grid, std::vector<Pointer>(),
+      [&pool, grid, value](size_t i, size_t j) {
         return Filled(pool, grid, i, j, wire::Pattern::CONSTANT, value, 0);
       });
 }
 
 Pointer Expression::Identity(WorkerPool& pool, Grid grid) {
   return std::make_shared<Expression>(
-      pool, grid, 0, [&pool, grid](size_t i, size_t j) {
+      pool, grid, std::vector<Pointer>(), [&pool, grid](size_t i, size_t j) {
         return Filled(pool, grid, i, j, wire::Pattern::IDENTITY, 0, 0);
       });
 }
 
 Pointer Expression::Random(WorkerPool& pool, Grid grid, uint64_t seed) {
   return std::make_shared<Expression>(
-      pool, grid, 0, [&pool, grid, seed](size_t i, size_t j) {
+      pool, grid, std::vector<Pointer>(),
+      [&pool, grid, seed](size_t i, size_t j) {
         return Filled(pool, grid, i, j, wire::Pattern::RANDOM, 0, seed);
       });
 }
 
 Pointer Expression::Of(WorkerPool& pool, Grid grid,
                        std::shared_ptr<const std::vector<double>> elements) {
-  auto made = std::make_shared<Expression>(
-      pool, grid, 0, [&pool, grid, elements](size_t i, size_t j) {
-        return Sent(pool, elements, grid, i, j);
-      });
-  made->Forget();
+  auto made =
+      std::make_shared<Expression>(pool, grid, std::vector<Pointer>(),
+                                   [&pool, grid, elements](size_t i, size_t j) {
+                                     return Sent(pool, elements, grid, i, j);
+                                   });
+  made->AddHolder();
+  (void)made->Evaluate().Finally([made](Future<> done) {
+    --made->holders_;
+    if (!done.Failed()) made->Forget();  // else who asks for values is told
+  });
   return made;
 }
 
 Pointer Expression::Apply(Unary function, double operand) {
-  return Derive(grid_, depth_,
+  return Derive(grid_, {shared_from_this()},
                 [&pool = pool_, self = shared_from_this(), function, operand](
                     size_t i, size_t j) {
                   return Applied(pool, self, i, j, function, operand);
@@ -429,7 +494,7 @@ Pointer Expression::Combine(Binary function, Pointer right) {
         {"the shapes differ: ", Text(grid_), " and ", Text(right->grid_)}));
   }
   right = right->InTiles(grid_.tile_rows, grid_.tile_columns);
-  return Derive(grid_, std::max(depth_, right->depth_),
+  return Derive(grid_, {shared_from_this(), right},
                 [&pool = pool_, left = shared_from_this(), right, function](
                     size_t i, size_t j) {
                   return Combined(pool, left, right, i, j, function);
@@ -446,7 +511,7 @@ Pointer Expression::Multiply(Pointer right) {
   Grid grid{grid_.rows, right->grid_.columns, grid_.tile_rows,
             right->grid_.tile_columns};
   if (grid_.columns == 0) return Constant(pool_, grid, 0);
-  return Derive(grid, std::max(depth_, right->depth_),
+  return Derive(grid, {shared_from_this(), right},
                 [&pool = pool_, left = shared_from_this(), right, grid](
                     size_t i, size_t j) {
                   return Multiplied(pool, left, right, grid, i, j);
@@ -456,7 +521,7 @@ Pointer Expression::Multiply(Pointer right) {
 Pointer Expression::Transpose() {
   Grid grid{grid_.columns, grid_.rows, grid_.tile_columns, grid_.tile_rows};
   return Derive(
-      grid, depth_,
+      grid, {shared_from_this()},
       [&pool = pool_, self = shared_from_this(), grid](size_t i, size_t j) {
         return Transposed(pool, self, grid, i, j);
       });
@@ -469,7 +534,7 @@ Pointer Expression::Part(uint64_t row, uint64_t column, uint64_t rows,
     throw ShapeError(Concat({"no such part of a ", Text(grid_), " matrix"}));
   }
   Grid grid{rows, columns, grid_.tile_rows, grid_.tile_columns};
-  return Derive(grid, depth_,
+  return Derive(grid, {shared_from_this()},
                 [&pool = pool_, self = shared_from_this(), row, column, grid](
                     size_t i, size_t j) {
                   return Cut(pool, self, row, column, grid, i, j);
@@ -483,7 +548,7 @@ Pointer Expression::WithPart(uint64_t row, uint64_t column, Pointer part) {
     throw ShapeError(Concat({"a ", Text(of_part), " part does not fit a ",
                              Text(grid_), " matrix there"}));
   }
-  return Derive(grid_, std::max(depth_, part->depth_),
+  return Derive(grid_, {shared_from_this(), part},
                 [&pool = pool_, self = shared_from_this(), part, row, column](
                     size_t i, size_t j) {
                   return Covered(pool, self, part, row, column, i, j);
@@ -494,7 +559,7 @@ Pointer Expression::InTiles(uint32_t rows, uint32_t columns) {
   Grid grid{grid_.rows, grid_.columns, rows, columns};
   if (grid == grid_) return shared_from_this();
   return Derive(
-      grid, depth_,
+      grid, {shared_from_this()},
       [&pool = pool_, self = shared_from_this(), grid](size_t i, size_t j) {
         return Cut(pool, self, 0, 0, grid, i, j);
       });
@@ -505,7 +570,7 @@ Pointer Expression::With(uint64_t row, uint64_t column, double value) {
   const size_t tile_j = column / grid_.tile_columns;
   Patch patch{row - tile_i * grid_.tile_rows,
               column - tile_j * grid_.tile_columns, value};
-  return Derive(grid_, depth_,
+  return Derive(grid_, {shared_from_this()},
                 [&pool = pool_, self = shared_from_this(), tile_i, tile_j,
                  patch](size_t i, size_t j) {
                   return i == tile_i && j == tile_j
@@ -515,6 +580,7 @@ Pointer Expression::With(uint64_t row, uint64_t column, double value) {
 }
 
 Future<double> Expression::Element(uint64_t row, uint64_t column) {
+  auto self = shared_from_this();  // until the element is there
   const size_t i = row / grid_.tile_rows;
   const size_t j = column / grid_.tile_columns;
   auto tile = co_await TileAt(i, j);

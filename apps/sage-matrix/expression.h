@@ -83,10 +83,25 @@ class Expression : public std::enable_shared_from_this<Expression> {
   /// Computes the tile (i, j).
   using Compute = std::function<Future<TilePointer>(size_t i, size_t j)>;
 
-  /// `depth`: how many expressions lie between this and what needs none.
-  Expression(WorkerPool& pool, Grid grid, unsigned depth, Compute compute);
+  /// `sources` is what `compute` asks for tiles. Throws ShapeError for more
+  /// tiles than kMostTiles.
+  Expression(WorkerPool& pool, Grid grid, std::vector<Pointer> sources,
+             Compute compute);
+  ~Expression();
+  Expression(const Expression&) = delete;
+  Expression& operator=(const Expression&) = delete;
+
+  static constexpr size_t kMostTiles = size_t{1} << 18;
 
   const Grid& Shape() const { return grid_; }
+
+  /// Somebody outside holds it, or no longer does. What nobody holds, and no
+  /// expression still waits for, keeps no tiles.
+  void AddHolder() { ++holders_; }
+  void RemoveHolder();
+  /// `made`, once it is computed if the row of expressions that it waits for is
+  /// long: that is then forgotten.
+  static Future<Pointer> Bounded(Pointer made);
 
   Future<TilePointer> TileAt(size_t i, size_t j);
   /// Ready when all tiles are.
@@ -128,15 +143,22 @@ class Expression : public std::enable_shared_from_this<Expression> {
     SharedFuture<TilePointer> under_way;  // valid while it is
   };
 
-  /// Ends the way back to what this is computed from, once it is.
+  Pointer Derive(Grid grid, std::vector<Pointer> sources, Compute compute);
+  void Computed(size_t index, TilePointer tile);
+  void ReleaseSources();
+  void DropTilesIfUnneeded();
   void Forget();
-  Pointer Derive(Grid grid, unsigned depth, Compute compute);
 
   WorkerPool& pool_;
   const Grid grid_;
-  unsigned depth_;
+  std::vector<Pointer> sources_;
+  unsigned depth_;   // expressions between this and what needs none
   Compute compute_;  // empty: nobody knows how any more
   std::vector<Slot> slots_;
+  size_t missing_;  // tiles that have not been computed yet
+  unsigned holders_ = 0;
+  unsigned waiting_ = 0;   // expressions that are not all computed from this
+  bool released_ = false;  // its sources need not wait for it
 };
 
 }  // namespace ebbrt::matrix

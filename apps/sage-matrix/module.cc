@@ -2,10 +2,10 @@
 // (python/) is what users see.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +19,11 @@ namespace py = pybind11;
 namespace ebbrt::matrix {
 namespace {
 
-std::optional<Session> session;
-bool was_started = false;
+/// Never destroyed but by stop(): a fork of this process must not end it.
+Session* session = nullptr;
+pid_t owner = 0;  // the process that has called start()
+
+bool IsFork() { return owner != 0 && getpid() != owner; }
 
 /// Lets Python's other threads run, and Ctrl-C interrupt.
 void CheckSignals() {
@@ -31,15 +34,20 @@ void CheckSignals() {
 /// Has core 0 do something while Python goes on elsewhere.
 template <typename F>
 auto OnCore(F f) {
-  if (!session) {
-    throw std::runtime_error(was_started ? "ebbrt.stop() was called"
-                                         : "call ebbrt.start() first");
+  if (IsFork()) {
+    throw std::runtime_error(
+        "this process is a fork of the front-end, which has the machines");
+  }
+  if (session == nullptr) {
+    throw std::runtime_error(owner != 0 ? "ebbrt.stop() was called"
+                                        : "call ebbrt.start() first");
   }
   py::gil_scoped_release others;
   return Session::Wait(std::move(f), &CheckSignals);
 }
 
-/// What a Python object holds of an expression, which is core 0's.
+/// What a Python object holds of an expression, which is core 0's and counts
+/// its holders.
 class Handle {
  public:
   explicit Handle(Expression::Pointer expression)
@@ -47,8 +55,9 @@ class Handle {
   Handle(Handle&&) = default;
   ~Handle() {
     if (expression_ == nullptr) return;
-    if (session) {
-      EventManager::SpawnRemote([dropped = std::move(expression_)] {}, 0);
+    if (session != nullptr && !IsFork()) {
+      EventManager::SpawnRemote(
+          [dropped = std::move(expression_)] { dropped->RemoveHolder(); }, 0);
     } else {
       // Its core has ended; what it referred to went with that.
       new Expression::Pointer(std::move(expression_));
@@ -61,9 +70,15 @@ class Handle {
   Expression::Pointer expression_;
 };
 
+/// What f() makes on core 0.
 template <typename F>
 Handle Make(F f) {
-  return Handle(OnCore(std::move(f)));
+  return Handle(OnCore([f = std::move(f)]() mutable {
+    return Expression::Bounded(f()).Then([](Expression::Pointer made) {
+      made->AddHolder();
+      return made;
+    });
+  }));
 }
 
 Grid MakeGrid(uint64_t rows, uint64_t columns, uint32_t tile_rows,
@@ -73,21 +88,24 @@ Grid MakeGrid(uint64_t rows, uint64_t columns, uint32_t tile_rows,
 
 void Start(std::string image, unsigned nodes, size_t memory,
            std::string machine) {
-  if (session) throw std::runtime_error("ebbrt.start() was called already");
-  if (was_started) {
+  if (session != nullptr) {
+    throw std::runtime_error("ebbrt.start() was called already");
+  }
+  if (owner != 0) {
     throw std::runtime_error("a process starts ebbrt once; begin another");
   }
+  owner = getpid();
   NodeSpec spec{.image = std::move(image)};
   spec.memory_mib = memory;
   spec.machine = std::move(machine);
   py::gil_scoped_release others;
-  session.emplace(WorkerPool::Settings{std::move(spec), nodes});
-  was_started = true;
+  session = new Session(WorkerPool::Settings{std::move(spec), nodes});
 }
 
 void Stop() {
+  if (session == nullptr || IsFork()) return;
   py::gil_scoped_release others;
-  session.reset();
+  delete std::exchange(session, nullptr);
 }
 
 using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
@@ -134,7 +152,9 @@ void Translate(std::exception_ptr error) {
     PyErr_SetString(PyExc_ValueError, shape.what());
   } catch (const RemoteError& remote) {
     std::string text = remote.what();
-    bool memory = text.find(kOutOfMemory) != text.npos;
+    bool memory = text.find(kOutOfMemory) != text.npos ||
+                  text.find("bad_alloc") != text.npos ||
+                  text.find("Cannot allocate memory") != text.npos;
     PyErr_SetString(memory ? PyExc_MemoryError : PyExc_RuntimeError,
                     text.c_str());
   }
@@ -154,7 +174,7 @@ PYBIND11_MODULE(_core, module) {
 
   module.def("start", &Start);
   module.def("stop", &Stop);
-  module.def("running", [] { return session.has_value(); });
+  module.def("running", [] { return session != nullptr && !IsFork(); });
   module.def("nodes",
              [] { return OnCore([] { return Session::Pool().Running(); }); });
   module.def("constant", [](uint64_t rows, uint64_t columns, uint32_t tile_rows,

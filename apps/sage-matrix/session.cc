@@ -13,27 +13,39 @@ std::optional<WorkerPool> pool;  // core 0's
 }  // namespace
 
 Session::Session(WorkerPool::Settings settings) {
-  std::promise<void> running;
-  auto begun = running.get_future();
-  core_ = std::thread([settings = std::move(settings), &running]() mutable {
-    hosted::Options options;
-    options.handle_signals = false;
-    hosted::Run(std::move(options), [&settings, &running] {
-      pool.emplace(std::move(settings));
-      running.set_value();
-    });
+  auto running = std::make_shared<std::promise<void>>();
+  auto begun = running->get_future();
+  core_ = std::thread([settings = std::move(settings), running]() mutable {
+    try {
+      hosted::Options options;
+      options.handle_signals = false;
+      hosted::Run(std::move(options), [&settings, &running] {
+        pool.emplace(std::move(settings));
+        std::exchange(running, nullptr)->set_value();
+      });
+    } catch (...) {
+      if (running != nullptr) running->set_exception(std::current_exception());
+      return;
+    }
+    if (running != nullptr) {
+      running->set_exception(std::make_exception_ptr(
+          std::runtime_error("the front-end could not begin")));
+    }
   });
-  begun.get();
+  try {
+    begun.get();
+  } catch (...) {
+    core_.join();
+    throw;
+  }
 }
 
 Session::~Session() {
   EventManager::SpawnRemote(
-      [] {
-        pool->EndAll();
-        runtime::Exit(0);
-      },
+      [] { (void)pool->EndAll().Finally([](Future<>) { runtime::Exit(0); }); },
       0);
   core_.join();
+  ended = true;
 }
 
 WorkerPool& Session::Pool() { return *pool; }

@@ -2,6 +2,7 @@
 // thread of its own, and other threads have it do things and wait for them.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <future>
@@ -19,7 +20,7 @@ namespace ebbrt::matrix {
 
 class Session {
  public:
-  /// Once per process. Ready when events run.
+  /// Once per process. Ready when events run. Throws what kept them from it.
   explicit Session(WorkerPool::Settings settings);
   /// Ends all back-ends, then the events.
   ~Session();
@@ -40,12 +41,20 @@ class Session {
     auto future = promise->get_future();
     EventManager::SpawnRemote(
         [f = std::move(f), promise]() mutable { Answer(f, promise); }, 0);
-    while (future.wait_for(kPatience) != std::future_status::ready) idle();
+    while (future.wait_for(kPatience) != std::future_status::ready) {
+      idle();
+      // Nobody will answer any more.
+      if (ended && future.wait_for(std::chrono::seconds(0)) !=
+                       std::future_status::ready) {
+        throw std::runtime_error("ebbrt.stop() was called");
+      }
+    }
     return future.get();
   }
 
  private:
   static constexpr std::chrono::milliseconds kPatience{50};
+  static inline std::atomic<bool> ended{false};
 
   template <typename R>
   struct ValueOf {

@@ -84,6 +84,8 @@ void Apply(Unary function, double operand, const Tile& from, Tile& to) {
       return ForEach(from, to, [=](double x) { return operand / x; });
     case Unary::kPower:
       return ForEach(from, to, [=](double x) { return std::pow(x, operand); });
+    case Unary::kReversePower:
+      return ForEach(from, to, [=](double x) { return std::pow(operand, x); });
     case Unary::kAbs:
       return ForEach(from, to, [](double x) { return std::fabs(x); });
     case Unary::kSqrt:
@@ -111,6 +113,8 @@ void Combine(Binary function, const Tile& left, const Tile& right, Tile& to) {
       return ForBoth(left, right, to, std::multiplies());
     case Binary::kDivide:
       return ForBoth(left, right, to, std::divides());
+    case Binary::kEqual:
+      return ForBoth(left, right, to, std::equal_to());
   }
 }
 

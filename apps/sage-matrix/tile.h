@@ -50,6 +50,7 @@ enum class Unary : uint16_t {
   kReverseSubtract,  ///< operand - x
   kReverseDivide,    ///< operand / x
   kPower,            ///< x ** operand
+  kReversePower,     ///< operand ** x
   kAbs,
   kSqrt,
   kExp,
@@ -61,9 +62,14 @@ enum class Unary : uint16_t {
 inline constexpr uint16_t kUnaries = static_cast<uint16_t>(Unary::kTanh) + 1;
 void Apply(Unary function, double operand, const Tile& from, Tile& to);
 
-enum class Binary : uint16_t { kAdd, kSubtract, kMultiply, kDivide };
-inline constexpr uint16_t kBinaries =
-    static_cast<uint16_t>(Binary::kDivide) + 1;
+enum class Binary : uint16_t {
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kEqual,  ///< 1 where they are, else 0
+};
+inline constexpr uint16_t kBinaries = static_cast<uint16_t>(Binary::kEqual) + 1;
 void Combine(Binary function, const Tile& left, const Tile& right, Tile& to);
 
 // --- together ----------------------------------------------------------------

@@ -83,21 +83,23 @@ TileWorker::TilePointer TileWorker::Fetch(wire::Source::Reader source) {
   const uint64_t number = source.getTile();
   if (source.getWorker() == Id()) return Find(number);
   EbbRef<TileWorker> other(source.getWorker());
-  auto shape =
-      other->Call<&TileWorker::ShapeOf>([&](auto in) { in.setTile(number); });
+  auto shape = other->Call<&TileWorker::ShapeOf>(
+      [&](auto in) { in.setTile(number); }, kPatience);
   auto answer = shape.Get();
   auto tile = Make(answer.Read().getRows(), answer.Read().getColumns());
   const size_t columns = tile->size2();
   const size_t step = RowsAtOnce(columns);
   for (size_t row = 0; row < tile->size1(); row += step) {
     const size_t rows = std::min(step, tile->size1() - row);
-    auto part = other->Call<&TileWorker::Read>([&](auto in) {
-      in.setTile(number);
-      auto from = in.initFrom();
-      from.setRow(row);
-      from.setRows(rows);
-      from.setColumns(columns);
-    });
+    auto part = other->Call<&TileWorker::Read>(
+        [&](auto in) {
+          in.setTile(number);
+          auto from = in.initFrom();
+          from.setRow(row);
+          from.setRows(rows);
+          from.setColumns(columns);
+        },
+        kPatience);
     auto elements = part.Get();
     auto data = elements.Read().getData();
     if (data.size() != rows * columns * sizeof(double)) {

@@ -7,6 +7,7 @@
 // events of core 0, and pause between rows of long work.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -20,9 +21,11 @@ namespace ebbrt::matrix {
 
 /// Texts of RemoteError that begin so are about memory.
 inline constexpr std::string_view kOutOfMemory = "out of memory: ";
-/// Elements that travel in one message: half a message's limit, in bytes 32
-/// MiB.
-inline constexpr size_t kMostElements = size_t{4} << 20;
+/// Elements that travel in one message: 1 MiB, which is in memory a few times
+/// on its way.
+inline constexpr size_t kMostElements = size_t{128} << 10;
+/// Workers are given all the time that they need: that one is lost is told.
+inline constexpr std::chrono::hours kPatience{24 * 365};
 
 class TileWorker : public HomeEbb<TileWorker> {
  public:

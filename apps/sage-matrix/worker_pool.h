@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,24 +20,44 @@ namespace ebbrt::matrix {
 /// A back-end. Destroying it ends the machine.
 class Worker {
  public:
-  Worker(std::unique_ptr<Node> node, EbbId ebb);
+  /// `lost` is set when the node ends.
+  Worker(std::unique_ptr<Node> node, EbbId ebb, std::shared_ptr<bool> lost)
+      : node_(std::move(node)), ebb_(ebb), lost_(std::move(lost)) {}
 
   EbbRef<TileWorker> Ebb() const { return EbbRef<TileWorker>(ebb_); }
   uint32_t EbbNumber() const { return ebb_; }
   /// The machine has ended: what it held is gone.
   bool Lost() const { return *lost_; }
-  /// A call has found out that it can't be reached.
-  void MarkLost() { *lost_ = true; }
-  /// Ends the machine now.
+  /// Ends the machine now; also one that a call could not reach.
   void End() {
-    MarkLost();
+    *lost_ = true;
     node_.reset();
   }
+
+  /// Ready when few enough calls are under way here: each takes memory there.
+  Future<> Enter();
+  void Leave();
 
  private:
   std::unique_ptr<Node> node_;
   EbbId ebb_;
-  std::shared_ptr<bool> lost_ = std::make_shared<bool>(false);
+  std::shared_ptr<bool> lost_;
+  unsigned calls_ = 0;
+  std::deque<Promise<>> waiting_;
+};
+
+/// One of the calls that may be under way at a worker.
+class Permit {
+ public:
+  /// After worker->Enter().
+  explicit Permit(std::shared_ptr<Worker> worker)
+      : worker_(std::move(worker)) {}
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  ~Permit() { worker_->Leave(); }
+
+ private:
+  std::shared_ptr<Worker> worker_;
 };
 
 class WorkerPool {
@@ -56,8 +77,8 @@ class WorkerPool {
   /// A back-end has said which its worker is.
   void Ready(NodeId node, EbbId worker);
 
-  /// Ends all of them.
-  void EndAll();
+  /// Ends all of them, for good; ready when those that boot have gone, too.
+  Future<> EndAll();
 
   /// How many there are now.
   size_t Running() const;
@@ -70,11 +91,13 @@ class WorkerPool {
 
   Future<std::shared_ptr<Worker>> Boot(size_t place);
   Future<EbbId> WorkerOf(NodeId node);
+  void Forsake(NodeId node, const char* why);
 
   Settings settings_;
   std::vector<Place> places_;
   std::map<NodeId, Promise<EbbId>> awaited_;
   std::map<NodeId, EbbId> ready_;  // and not asked for yet
+  bool ending_ = false;
 };
 
 }  // namespace ebbrt::matrix

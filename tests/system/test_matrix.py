@@ -86,18 +86,19 @@ class MatrixTest(unittest.TestCase):
         """, "microvm")
 
     def test_large_tiles_travel_in_parts(self) -> None:
-        self.script("""
-            import ebbrt, numpy
-            ebbrt.start(nodes=2, machine="process")
-            a = numpy.arange(2500 * 2300, dtype=float).reshape(2500, 2300)
-            A = ebbrt.Matrix.from_numpy(a, tile=2500)
-            assert (A.T.in_tiles(1150).numpy() == a.T).all()
-            assert A[2499, 2299] == a[-1, -1]
-        """)
+        for machine in ("process", "microvm"):
+            self.script(f"""
+                import ebbrt, numpy
+                ebbrt.start(nodes=2, machine="{machine}", memory=192)
+                a = numpy.arange(2500 * 2300, dtype=float).reshape(2500, 2300)
+                A = ebbrt.Matrix.from_numpy(a, tile=2500)
+                assert (A.T.in_tiles(1150).numpy() == a.T).all()
+                assert A[2499, 2299] == a[-1, -1]
+            """, machine)
 
     def test_what_is_wrong_is_named(self) -> None:
         self.script("""
-            import ebbrt, numpy, pickle
+            import ebbrt, numpy, os, pickle
             def raises(kind, words, f):
                 try:
                     f()
@@ -107,14 +108,25 @@ class MatrixTest(unittest.TestCase):
                     raise AssertionError(words)
             raises(RuntimeError, "start()", lambda: ebbrt.Matrix(2, 2))
             raises(ValueError, "nodes: 0", lambda: ebbrt.start(nodes=0))
+            raises(ValueError, "'vax'", lambda: ebbrt.start(machine="vax"))
             raises(FileNotFoundError, "/nowhere", lambda: ebbrt.start(image="/nowhere"))
             ebbrt.start(nodes=2, machine="process")
             raises(RuntimeError, "already", ebbrt.start)
             A, B = ebbrt.Matrix.random(3, 4), ebbrt.Matrix(4, 4)
             raises(ValueError, "3 x 4 and 4 x 4", lambda: A + B)
             raises(ValueError, "3 x 4", lambda: A @ A)
-            raises(IndexError, "3", lambda: A[3, 0])
-            raises(IndexError, "-5", lambda: A[0, -5])
+            raises(IndexError, "index 3 is out of range of 3 rows", lambda: A[3, 0])
+            raises(IndexError, "index -5 is out of range of 4 columns", lambda: A[0, -5])
+            raises(ValueError, "tiles", lambda: ebbrt.Matrix(2**31, 2**31, tile=1))
+            raises(TypeError, "complex128", lambda: ebbrt.Matrix.from_numpy([[1j]]))
+            raises(TypeError, "U1", lambda: ebbrt.Matrix.from_numpy([["1"]]))
+            raises(TypeError, "", lambda: A * 1j)
+            raises(TypeError, "", lambda: A * numpy.complex128(1j))
+            raises(TypeError, "", lambda: A + b"2")
+            if os.fork() == 0:
+                raises(RuntimeError, "fork", A.sum)
+                os._exit(0)
+            assert os.wait()[1] == 0
             raises(ValueError, "step", lambda: A[::2, :])
             raises(ValueError, "rows: -1", lambda: ebbrt.Matrix(-1, 2))
             raises(ValueError, "tile: 0", lambda: ebbrt.Matrix(1, 2, tile=0))
@@ -140,6 +152,8 @@ class MatrixTest(unittest.TestCase):
                 (A * 2, a * 2), (A / 4, a / 4), (4 / A, 4 / a), (-A, -a), (+A, a),
                 (abs(A), abs(a)), (A ** 2, a ** 2), (A + a, a + a), (a + A, a + a),
                 (a - A, a - a), (a * A, a * a), (A / a, a / a), (a.T @ A, a.T @ a),
+                (A - numpy.uint8(1), a - 1), (A - numpy.True_, a - 1), (2 ** abs(A), 2 ** abs(a)),
+                (numpy.float64(3) - A, 3 - a), (numpy.float64(2) * A, 2 * a),
                 (A @ a.T, a @ a.T), (A.map("tanh"), numpy.tanh(a)), (A[1, :], a[1:2, :]),
                 (A[:, -1], a[:, 2:3]), (A[:1, 1:], a[:1, 1:]), (A.T, a.T),
             ):
@@ -153,7 +167,11 @@ class MatrixTest(unittest.TestCase):
                 B = A.map("log")
                 assert numpy.array_equal(B.numpy(), numpy.log(a), equal_nan=True)
             assert math.isnan(B.max()) and math.isnan(B.sum()) and B != B
-            assert (A / 0).max() == math.inf
+            infinite = A / 0
+            assert infinite.max() == math.inf and infinite == infinite and infinite != -infinite
+            copy = +A
+            copy[0, 0] = 1000
+            assert A == a and A != copy
             A[1, 2] = 7; A[-1, 0] = 9
             a[1, 2] = 7; a[-1, 0] = 9
             assert A == a
@@ -212,6 +230,78 @@ class MatrixTest(unittest.TestCase):
                 raise AssertionError("where did it come from?")
             assert ebbrt.Matrix.identity(5).sum() == 5
         """)
+
+    def test_a_first_boot_that_fails_may_be_tried_again(self) -> None:
+        self.script("""
+            import ebbrt, os
+            right = os.environ["EBBRT_IAASD"]
+            os.environ["EBBRT_IAASD"] = "/nowhere/iaasd"
+            ebbrt.start(nodes=1)
+            for _ in range(2):
+                try:
+                    ebbrt.Matrix(3, 3).sum()
+                except ebbrt.AllocationFailed as error:
+                    print(error)
+                else:
+                    raise AssertionError("who has booted it?")
+            A = ebbrt.Matrix(3, 3)
+            try:
+                for _ in range(1000):  # far more than fit a stack
+                    A = A + 1
+            except ebbrt.AllocationFailed:
+                pass
+            else:
+                raise AssertionError
+            os.environ["EBBRT_IAASD"] = right
+            assert ebbrt.Matrix.identity(3).sum() == 3
+        """, "microvm")
+
+    def test_an_image_of_another_application(self) -> None:
+        other = require(HOSTED / "apps" / "memcached" / "memcached_hosted")
+        self.script(f"""
+            import ebbrt
+            ebbrt.start(nodes=1, machine="process", image={str(other)!r})
+            try:
+                ebbrt.Matrix(3, 3).sum()
+            except ebbrt.AllocationFailed as error:
+                assert "sage-matrix" in str(error), error
+            else:
+                raise AssertionError
+        """)
+
+    def test_a_long_iteration_does_not_fill_the_node(self) -> None:
+        """Each matrix has 8 MB, all together ten times the node's memory."""
+        self.script("""
+            import ebbrt
+            ebbrt.start(nodes=1, memory=64)
+            A = ebbrt.Matrix.random(1000, 1000, 1, tile=500)
+            before = A.sum()
+            for i in range(80):
+                A = A + 1
+                if i % 7 == 0: A.sum()
+            assert abs(A.sum() - before - 80e6) < 1e-3, A.sum() - before
+        """, "microvm")
+
+    def test_stop_while_others_wait(self) -> None:
+        self.script("""
+            import ebbrt, threading, time
+            ebbrt.start(nodes=1)
+            A = ebbrt.Matrix.random(600, 600, tile=600)
+            A[0, 0]
+            errors = []
+            def work():
+                try:
+                    while True: (A @ A).sum()
+                except Exception as error:
+                    errors.append(error)
+            threads = [threading.Thread(target=work) for _ in range(3)]
+            for thread in threads: thread.start()
+            time.sleep(0.3)
+            ebbrt.stop()
+            for thread in threads: thread.join(20)
+            assert len(errors) == 3, errors
+            print(*map(repr, errors))
+        """, "microvm")
 
     def test_memory_that_a_node_does_not_have(self) -> None:
         self.script("""

@@ -132,6 +132,7 @@ TEST(MatrixTile, EveryFunction) {
       {Unary::kReverseSubtract, 3 - 2},
       {Unary::kReverseDivide, 3.0 / 2},
       {Unary::kPower, 8},
+      {Unary::kReversePower, 9},
       {Unary::kAbs, 2},
       {Unary::kSqrt, std::sqrt(2.0)},
       {Unary::kExp, std::exp(2.0)},
@@ -150,7 +151,8 @@ TEST(MatrixTile, EveryFunction) {
   const std::pair<Binary, double> of_two[] = {{Binary::kAdd, 10},
                                               {Binary::kSubtract, -6},
                                               {Binary::kMultiply, 16},
-                                              {Binary::kDivide, 0.25}};
+                                              {Binary::kDivide, 0.25},
+                                              {Binary::kEqual, 0}};
   EXPECT_EQ(std::size(of_two), kBinaries);
   for (auto [function, value] : of_two) {
     Combine(function, from, right, to);

@@ -114,9 +114,10 @@ def start(application: Application, words: Sequence[str], build: bool) -> NoRetu
     The front-end starts a daemon if none runs, and everything that was made for
     it goes when it does.
     """
-    arguments = application.arguments(
-        application.image_path(), [word for word in words if word != "--"]
-    )
+    words = list(words)
+    if "--" in words:
+        words.remove("--")  # others are the application's
+    arguments = application.arguments(application.image_path(), words)
     if build:
         prepare(application)
     program = application.program()

@@ -124,10 +124,17 @@ def main() -> None:
         value.check(what)
         if value.theirs.size:
             slack = value.bound * value.theirs.size + EPSILON * abs(value.theirs).sum() * 8
-            if abs(value.ours.sum() - value.theirs.sum()) > slack:
+            if not abs(value.ours.sum() - value.theirs.sum()) <= slack:
                 raise SystemExit(f"{what}: sum")
-            if abs(value.ours.max() - value.theirs.max()) > value.bound:
-                raise SystemExit(f"{what}: max")
+            for name in ("min", "max"):
+                ours, theirs = getattr(value.ours, name)(), getattr(value.theirs, name)()
+                if not abs(ours - theirs) <= value.bound:
+                    raise SystemExit(f"{what}: {name}")
+            i, j = (choose.rng.randrange(size) for size in value.theirs.shape)
+            if not abs(value.ours[i, j] - value.theirs[i, j]) <= value.bound:
+                raise SystemExit(f"{what}: element {i}, {j}")
+            if not value.ours == value.ours.in_tiles(choose.tile()):
+                raise SystemExit(f"{what}: it does not equal itself")
     print(f"{count} expressions agree")
 
 

@@ -15,6 +15,7 @@ for, all that don't wait for each other at once, on the machines that hold them.
 """
 
 import atexit
+import numbers
 import operator
 import os
 import pathlib
@@ -30,11 +31,11 @@ _TILE = 512
 _UNARY = {
     name: number
     for number, name in enumerate(
-        "add multiply divide reverse_subtract reverse_divide power abs sqrt exp log sin cos tanh".split()
+        "add multiply divide reverse_subtract reverse_divide power reverse_power abs sqrt exp log sin cos tanh".split()
     )
 }
-_BINARY = {name: number for number, name in enumerate("add subtract multiply divide".split())}
-_MAPS = sorted(set(_UNARY) - {"add", "multiply", "divide", "reverse_subtract", "reverse_divide", "power"})
+_BINARY = {name: number for number, name in enumerate("add subtract multiply divide equal".split())}
+_MAPS = "abs sqrt exp log sin cos tanh".split()
 
 
 def start(nodes=4, memory=128, machine="microvm", image=None):
@@ -45,6 +46,8 @@ def start(nodes=4, memory=128, machine="microvm", image=None):
     """
     if not 1 <= operator.index(nodes) <= 250:
         raise ValueError(f"nodes: {nodes} should be from 1 to 250")
+    if machine not in ("microvm", "pc", "q35", "process"):
+        raise ValueError(f"machine: {machine!r} is not microvm, pc, q35 or process")
     if operator.index(memory) < 16:
         raise ValueError(f"memory: {memory} MiB should be at least 16")
     image = image or os.environ.get("EBBRT_MATRIX_IMAGE")
@@ -128,6 +131,9 @@ class Matrix:
     @classmethod
     def from_numpy(cls, array, tile=_TILE):
         """A copy of an array of two dimensions, or of anything that makes one."""
+        array = numpy.asarray(array)
+        if not (array.dtype == object or numpy.can_cast(array.dtype, numpy.float64, "same_kind")):
+            raise TypeError(f"elements of {array.dtype} can't be those of a matrix of float64")
         array = numpy.ascontiguousarray(array, dtype=numpy.float64)
         return cls._of(_core.from_array(array, *_tiles(tile)))
 
@@ -223,13 +229,11 @@ class Matrix:
 
     @staticmethod
     def _is_number(value):
-        if isinstance(value, (Matrix, numpy.ndarray, str)):
-            return False
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return False
-        return True
+        if isinstance(value, (numbers.Real, numpy.bool_)):
+            return True
+        # Sage's own numbers are none of Python's, but become floats.
+        return hasattr(value, "__float__") and not isinstance(
+            value, (Matrix, numpy.ndarray, numbers.Complex, numpy.complexfloating))
 
     def __add__(self, other):
         if self._is_number(other):
@@ -241,7 +245,7 @@ class Matrix:
 
     def __sub__(self, other):
         if self._is_number(other):
-            return self._apply("add", -other)
+            return self._apply("add", -float(other))
         return self._combine("subtract", other)
 
     def __rsub__(self, other):
@@ -275,11 +279,16 @@ class Matrix:
             return NotImplemented
         return self._apply("power", exponent)
 
+    def __rpow__(self, base):
+        if not self._is_number(base):
+            return NotImplemented
+        return self._apply("reverse_power", base)
+
     def __neg__(self):
         return self._apply("multiply", -1)
 
     def __pos__(self):
-        return self
+        return Matrix._of(self._expression)
 
     def __abs__(self):
         return self._apply("abs")
@@ -315,15 +324,12 @@ class Matrix:
 
     def __eq__(self, other):
         """Whether all elements are equal; of different shapes none are."""
-        matrix = self._matrix(other)
-        if matrix is None:
-            return NotImplemented
-        if matrix.shape != self.shape:
-            return False
+        if getattr(other, "shape", None) != self.shape:
+            return False if isinstance(other, (Matrix, numpy.ndarray)) else NotImplemented
         if 0 in self.shape:
             return True
-        difference = (self - matrix)._expression.reduce()
-        return difference[4] == 0 and difference[1] == difference[2] == 0
+        equal = self._combine("equal", other)
+        return equal if equal is NotImplemented else equal._extreme("==", 1) == 1
 
     # --- parts --------------------------------------------------------------
     def _index(self, index, axis):
