@@ -218,13 +218,25 @@ std::unique_ptr<IOBuf> Coalesce(std::unique_ptr<IOBuf> chain) {
 }
 
 void detail::AppendCompactly(IOBuf& chain, std::unique_ptr<IOBuf> more) {
+  constexpr size_t kRoom = 1024;  // of a buffer for several small pieces
   while (more != nullptr) {
     auto rest = more->Pop();
+    const size_t length = more->Length();
     IOBuf* last = chain.Prev();
-    if (more->Length() < more->Capacity() / 2 && !last->IsShared() &&
-        last->Tailroom() >= more->Length()) {
-      std::memcpy(last->WritableTail(), more->Data(), more->Length());
-      last->Append(more->Length());
+    bool wasteful = length < more->Capacity() / 2;
+    // One that has room itself, as a device's buffer, gathers those to come.
+    if (wasteful && length < kRoom / 2 && more->Tailroom() < kRoom / 2 &&
+        (last->IsShared() || last->Tailroom() < length)) {
+      try {
+        chain.AppendChain(IOBuf::Create(kRoom));
+        last = chain.Prev();
+      } catch (const std::bad_alloc&) {
+        wasteful = false;  // it stays where it is
+      }
+    }
+    if (wasteful && !last->IsShared() && last->Tailroom() >= length) {
+      std::memcpy(last->WritableTail(), more->Data(), length);
+      last->Append(length);
     } else {
       chain.AppendChain(std::move(more));
     }

@@ -34,6 +34,7 @@ struct SentHeaders {
 static_assert(sizeof(SentHeaders) == sizeof(NetHeader) + sizeof(Headers));
 
 constexpr uint8_t kVersionAndLength = 0x45;  // IPv4 without options
+
 /// A frame on its way out, with its pbuf: the headers and what is copied behind
 /// them. lwIP may send it again, and so must find room in front of the TCP
 /// header, as in a pbuf of its own.
