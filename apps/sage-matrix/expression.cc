@@ -121,15 +121,8 @@ struct Piece {
   bool transposed = false;
 };
 
-struct Patch {
-  size_t row;
-  size_t column;
-  double value;
-};
-
 Future<TilePointer> Assembled(WorkerPool& pool, Grid grid, size_t i, size_t j,
-                              std::vector<Piece> pieces,
-                              std::vector<Patch> patches = {}) {
+                              std::vector<Piece> pieces) {
   auto worker = co_await pool.At(Place(grid, i, j));
   co_return co_await MakeTile<&TileWorker::Assemble>(worker, [&](auto in) {
     in.setRows(grid.RowsOf(i));
@@ -146,12 +139,6 @@ Future<TilePointer> Assembled(WorkerPool& pool, Grid grid, size_t i, size_t j,
       parts[k].setRow(piece.row);
       parts[k].setColumn(piece.column);
       parts[k].setTransposed(piece.transposed);
-    }
-    auto elements = in.initElements(patches.size());
-    for (unsigned k = 0; k < elements.size(); ++k) {
-      elements[k].setRow(patches[k].row);
-      elements[k].setColumn(patches[k].column);
-      elements[k].setValue(patches[k].value);
     }
   });
 }
@@ -233,22 +220,6 @@ Future<TilePointer> Covered(WorkerPool& pool, Pointer source, Pointer part,
   co_await Gather(part, of_part, over.top - tile.top, over.left - tile.left,
                   pieces);
   co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
-}
-
-Future<TilePointer> Patched(WorkerPool& pool, Pointer source, size_t i,
-                            size_t j, Patch patch) {
-  const Grid grid = source->Shape();
-  auto tile = co_await source->TileAt(i, j);
-  Rectangle whole{0, 0, grid.RowsOf(i), grid.ColumnsOf(j)};
-  std::vector<Piece> pieces{{std::move(tile), whole, 0, 0}};
-  std::vector<Patch> patches{patch};
-  co_return co_await Assembled(pool, grid, i, j, std::move(pieces),
-                               std::move(patches));
-}
-
-/// Rows of `columns` that fit a message.
-size_t RowsAtOnce(size_t columns) {
-  return std::max<size_t>(kMostElements / std::max<size_t>(columns, 1), 1);
 }
 
 Future<TilePointer> Sent(WorkerPool& pool,
@@ -341,7 +312,6 @@ Expression::Expression(WorkerPool& pool, Grid grid,
       compute_(std::move(compute)),
       missing_(grid.Tiles()) {
   if (grid.Tiles() > kMostTiles) {
-    sources_.clear();
     throw ShapeError(
         Concat({"a ", Text(grid), " matrix would have ", grid.Tiles(),
                 " tiles, and may have ", kMostTiles, ": take larger ones"}));
@@ -563,20 +533,6 @@ Pointer Expression::InTiles(uint32_t rows, uint32_t columns) {
       [&pool = pool_, self = shared_from_this(), grid](size_t i, size_t j) {
         return Cut(pool, self, 0, 0, grid, i, j);
       });
-}
-
-Pointer Expression::With(uint64_t row, uint64_t column, double value) {
-  const size_t tile_i = row / grid_.tile_rows;
-  const size_t tile_j = column / grid_.tile_columns;
-  Patch patch{row - tile_i * grid_.tile_rows,
-              column - tile_j * grid_.tile_columns, value};
-  return Derive(grid_, {shared_from_this()},
-                [&pool = pool_, self = shared_from_this(), tile_i, tile_j,
-                 patch](size_t i, size_t j) {
-                  return i == tile_i && j == tile_j
-                             ? Patched(pool, self, i, j, patch)
-                             : self->TileAt(i, j);
-                });
 }
 
 Future<double> Expression::Element(uint64_t row, uint64_t column) {

@@ -127,8 +127,6 @@ class Expression : public std::enable_shared_from_this<Expression> {
   Pointer WithPart(uint64_t row, uint64_t column, Pointer part);
   /// The same matrix in other tiles.
   Pointer InTiles(uint32_t rows, uint32_t columns);
-  /// The same but for one element.
-  Pointer With(uint64_t row, uint64_t column, double value);
 
   // --- values ----------------------------------------------------------------
   Future<double> Element(uint64_t row, uint64_t column);

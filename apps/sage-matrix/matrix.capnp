@@ -67,14 +67,12 @@ struct Multiply {
   }
 }
 
-# A tile of parts of others, zero where there is none, with some elements put
-# into it last.
+# A tile of parts of others, later ones over earlier; zero where there is none.
 struct Assemble {
   tile @0 :UInt64;
   rows @1 :UInt32;
   columns @2 :UInt32;
   parts @3 :List(Part);
-  elements @4 :List(Element);
 
   struct Part {
     source @0 :Source;
@@ -82,11 +80,6 @@ struct Assemble {
     row @2 :UInt32;
     column @3 :UInt32;
     transposed @4 :Bool;
-  }
-  struct Element {
-    row @0 :UInt32;
-    column @1 :UInt32;
-    value @2 :Float64;
   }
 }
 

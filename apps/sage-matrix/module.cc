@@ -245,10 +245,6 @@ PYBIND11_MODULE(_core, module) {
            [](const Handle& m, uint32_t rows, uint32_t columns) {
              return Make([=, m = *m] { return m->InTiles(rows, columns); });
            })
-      .def("with_element",
-           [](const Handle& m, uint64_t row, uint64_t column, double value) {
-             return Make([=, m = *m] { return m->With(row, column, value); });
-           })
       .def("element",
            [](const Handle& m, uint64_t row, uint64_t column) {
              return OnCore([=, m = *m] { return m->Element(row, column); });

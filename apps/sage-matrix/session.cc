@@ -1,5 +1,6 @@
 #include "apps/sage-matrix/session.h"
 
+#include <memory>
 #include <optional>
 
 #include "common/runtime.h"

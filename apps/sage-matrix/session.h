@@ -4,17 +4,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <exception>
 #include <future>
-#include <memory>
 #include <stdexcept>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "apps/sage-matrix/expression.h"
 #include "apps/sage-matrix/worker_pool.h"
-#include "common/event_manager.h"
+#include "common/run_on.h"
 
 namespace ebbrt::matrix {
 
@@ -36,11 +33,13 @@ class Session {
   /// goes on. What `f` refers to must therefore be its own.
   template <typename F, typename Idle>
   static auto Wait(F f, Idle idle) {
-    using Value = typename ValueOf<std::invoke_result_t<F>>::Type;
-    auto promise = std::make_shared<std::promise<Value>>();
-    auto future = promise->get_future();
-    EventManager::SpawnRemote(
-        [f = std::move(f), promise]() mutable { Answer(f, promise); }, 0);
+    auto result = RunOn(0, std::move(f));
+    std::promise<decltype(result)> settled;
+    auto future = settled.get_future();
+    (void)std::move(result).Finally(
+        [settled = std::move(settled)](auto done) mutable {
+          settled.set_value(std::move(done));
+        });
     while (future.wait_for(kPatience) != std::future_status::ready) {
       idle();
       // Nobody will answer any more.
@@ -49,48 +48,12 @@ class Session {
         throw std::runtime_error("ebbrt.stop() was called");
       }
     }
-    return future.get();
+    return future.get().Get();
   }
 
  private:
   static constexpr std::chrono::milliseconds kPatience{50};
   static inline std::atomic<bool> ended{false};
-
-  template <typename R>
-  struct ValueOf {
-    using Type = R;
-  };
-  template <typename T>
-  struct ValueOf<Future<T>> {
-    using Type = T;
-  };
-
-  template <typename F, typename Value>
-  static void Answer(F& f, std::shared_ptr<std::promise<Value>> promise) {
-    try {
-      if constexpr (std::is_same_v<std::invoke_result_t<F>, Future<Value>>) {
-        (void)f().Finally([promise](Future<Value> done) {
-          try {
-            if constexpr (std::is_void_v<Value>) {
-              done.Get();
-              promise->set_value();
-            } else {
-              promise->set_value(done.Get());
-            }
-          } catch (...) {
-            promise->set_exception(std::current_exception());
-          }
-        });
-      } else if constexpr (std::is_void_v<Value>) {
-        f();
-        promise->set_value();
-      } else {
-        promise->set_value(f());
-      }
-    } catch (...) {
-      promise->set_exception(std::current_exception());
-    }
-  }
 
   std::thread core_;
 };

@@ -65,11 +65,6 @@ bool SameShape(const Tile& a, const Tile& b) {
   return a.size1() == b.size1() && a.size2() == b.size2();
 }
 
-/// Rows of `columns` that fit a message.
-size_t RowsAtOnce(size_t columns) {
-  return std::max<size_t>(kMostElements / std::max<size_t>(columns, 1), 1);
-}
-
 }  // namespace
 
 TileWorker::TilePointer TileWorker::Find(uint64_t number) const {
@@ -188,13 +183,6 @@ void TileWorker::Assemble(NodeId, wire::Assemble::Reader in,
       Refuse("a part beyond its tile");
     }
     CopyPart(*source, from, part.getTransposed(), *tile, to.row, to.column);
-  }
-  for (auto element : in.getElements()) {
-    if (element.getRow() >= tile->size1() ||
-        element.getColumn() >= tile->size2()) {
-      Refuse("an element beyond its tile");
-    }
-    (*tile)(element.getRow(), element.getColumn()) = element.getValue();
   }
   Keep(in.getTile(), std::move(tile));
 }

@@ -7,6 +7,7 @@
 // events of core 0, and pause between rows of long work.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,10 @@ inline constexpr std::string_view kOutOfMemory = "out of memory: ";
 /// Elements that travel in one message: 1 MiB, which is in memory a few times
 /// on its way.
 inline constexpr size_t kMostElements = size_t{128} << 10;
+/// Rows of `columns` elements that fit a message.
+constexpr size_t RowsAtOnce(size_t columns) {
+  return std::max<size_t>(kMostElements / std::max<size_t>(columns, 1), 1);
+}
 /// Workers are given all the time that they need: that one is lost is told.
 inline constexpr std::chrono::hours kPatience{24 * 365};
 

@@ -12,6 +12,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
 #include "native/network/spare_list.h"
+#include "native/network/transmit_frame.h"
 #include "native/virtio/device_address.h"
 
 namespace ebbrt::network {
@@ -58,15 +59,7 @@ constexpr tcpflags_t kUnusual =
 constexpr size_t kMostElements = 8;
 constexpr uint16_t kMostQueued = TCP_SND_QUEUELEN - kMostElements;
 
-/// A sum of 32-bit words to one of 16-bit words (RFC 1071 §2).
-inline uint16_t Fold(uint64_t sum) {
-  sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-  sum = (sum & 0xFFFF) + (sum >> 16);
-  sum = (sum & 0xFFFF) + (sum >> 16);
-  return static_cast<uint16_t>(sum + (sum >> 16));
-}
-
-/// Of an IPv4 header without options.
+/// The ones' complement sum of an IPv4 header without options (RFC 1071 §2).
 uint16_t Sum(const ip_hdr& ip) {
   return static_cast<uint16_t>(ebbrt_lwip_sum(&ip, IP_HLEN));
 }
@@ -305,9 +298,7 @@ virtio::NetDevice::Offload FillIn(Headers& headers, const tcp_pcb& pcb,
   TCPH_HDRLEN_FLAGS_SET(&tcp, TCP_HLEN / 4, TCP_ACK | TCP_PSH);
   tcp.wnd = lwip_htons(TCPWND_MIN16(RCV_WND_SCALE(&pcb, pcb.rcv_ann_wnd)));
   tcp.urgp = 0;
-  // The pseudo-header's sum, to which the device adds (VirtIO 1.2 §5.1.6.2).
-  tcp.chksum = Fold(uint64_t{ip.src.addr} + ip.dest.addr +
-                    PP_HTONS(IP_PROTO_TCP) + lwip_htons(length));
+  tcp.chksum = PseudoSum(&ip.src, 2 * sizeof ip.src, lwip_htons(length));
   return {.flags = virtio::kNeedsChecksum,
           .checksum_start = SIZEOF_ETH_HDR + IP_HLEN,
           .checksum_offset = offsetof(tcp_hdr, chksum)};

@@ -39,12 +39,6 @@ pbuf* Copy(pbuf* frame) {
   return copy;
 }
 
-uint16_t Fold(uint32_t sum) {
-  sum = (sum & 0xFFFF) + (sum >> 16);
-  sum = (sum & 0xFFFF) + (sum >> 16);
-  return static_cast<uint16_t>(sum);
-}
-
 /// A packet of `size` bytes, of which `headers` are, is divided if it is larger
 /// than `mtu`.
 void Divide(NetDevice::Offload& offload, uint8_t segmentation, uint16_t headers,
@@ -64,12 +58,10 @@ NetDevice::Offload PrepareTcp6(pbuf* frame, uint16_t mtu) {
   if (IP6H_NEXTH(ip) != IP6_NEXTH_TCP) return {};
   auto* tcp = reinterpret_cast<tcp_hdr*>(bytes + kIpStart + IP6_HLEN);
   // RFC 8200 §8.1; the length is in network order already.
-  tcp->chksum = Fold(ebbrt_lwip_sum(&ip->src, 2 * sizeof ip->src) +
-                     PP_HTONS(IP6_NEXTH_TCP) + ip->_plen);
-  NetDevice::Offload offload{
-      .flags = virtio::kNeedsChecksum,
-      .checksum_start = SIZEOF_ETH_HDR + IP6_HLEN,
-      .checksum_offset = offsetof(tcp_hdr, chksum)};
+  tcp->chksum = PseudoSum(&ip->src, 2 * sizeof ip->src, ip->_plen);
+  NetDevice::Offload offload{.flags = virtio::kNeedsChecksum,
+                             .checksum_start = SIZEOF_ETH_HDR + IP6_HLEN,
+                             .checksum_offset = offsetof(tcp_hdr, chksum)};
   Divide(offload, virtio::kSegmentTcp6, IP6_HLEN + TCPH_HDRLEN_BYTES(tcp),
          IP6_HLEN + lwip_ntohs(ip->_plen), mtu);
   return offload;
@@ -109,8 +101,7 @@ NetDevice::Offload PrepareTcp(pbuf* frame, uint16_t mtu) {
   if (frame->len < kIpStart + ip_length + TCP_HLEN) return {};
   auto* tcp = reinterpret_cast<tcp_hdr*>(bytes + kIpStart + ip_length);
   uint16_t tcp_length = lwip_ntohs(IPH_LEN(ip)) - ip_length;
-  tcp->chksum = Fold(ebbrt_lwip_sum(&ip->src, 2 * sizeof ip->src) +
-                     PP_HTONS(IP_PROTO_TCP) + lwip_htons(tcp_length));
+  tcp->chksum = PseudoSum(&ip->src, 2 * sizeof ip->src, lwip_htons(tcp_length));
   NetDevice::Offload offload{
       .flags = virtio::kNeedsChecksum,
       .checksum_start = static_cast<uint16_t>(SIZEOF_ETH_HDR + ip_length),

@@ -5,7 +5,9 @@
 #include <array>
 #include <span>
 
+#include "lwip/def.h"
 #include "lwip/pbuf.h"
+#include "lwip/prot/ip.h"
 #include "native/virtio/net_device.h"
 
 namespace ebbrt::network {
@@ -28,6 +30,16 @@ class FramePieces {
   std::array<virtio::Piece, virtio::NetDevice::kMostPieces> pieces_;
   size_t count_ = 0;
 };
+
+/// The sum of TCP's pseudo-header, to which the device adds (VirtIO 1.2
+/// §5.1.6.2): of both addresses, `size` bytes together, and the segment's
+/// length in network order (RFC 793 §3.1, RFC 8200 §8.1).
+inline uint16_t PseudoSum(const void* addresses, int size, uint16_t length) {
+  uint32_t sum =
+      ebbrt_lwip_sum(addresses, size) + PP_HTONS(IP_PROTO_TCP) + length;
+  sum = (sum & 0xFFFF) + (sum >> 16);
+  return static_cast<uint16_t>(sum + (sum >> 16));
+}
 
 /// For a TCP segment from MakeSendable: puts the sum of the pseudo-header where
 /// the device expects it and says where the rest is to be summed; one above the

@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "lwip/pbuf.h"
-#include "native/virtio/net_options.h"
-#include "tests/unit/drivers/fake_transport.h"
+#include "tests/unit/native/fake_interface.h"
 
 namespace ebbrt::network {
 namespace {
@@ -19,16 +18,9 @@ constexpr uint16_t kRing = 64;
 /// More than one turn of the interface takes.
 constexpr int kManyFrames = 40;
 
-class InterfaceTest : public testing::Test, private Interface::Client {
+class InterfaceTest : public FakeInterfaceTest {
  protected:
-  InterfaceTest() {
-    fake_.queue_size = kRing;
-    Interface::Client& client = *this;
-    interface_ = std::make_unique<Interface>(
-        std::make_unique<virtio::FakeTransport>(fake_),
-        virtio::WantedNetFeatures(""), client);
-    interface_->Start();
-  }
+  InterfaceTest() : FakeInterfaceTest(kRing) {}
 
   /// Sends `count` frames of one piece each, as lwIP does.
   void Send(int count) {
@@ -70,16 +62,8 @@ class InterfaceTest : public testing::Test, private Interface::Client {
     }
   }
 
-  virtio::FakeTransport::Device fake_;
-  std::unique_ptr<Interface> interface_;
-
  private:
-  void OnTraffic() override {}
   void OnFramesQueued() override { frames_queued_ = true; }
-  bool OnVerifiedFrame(std::unique_ptr<IOBuf>&) override { return false; }
-  void OnBatch() override {}
-  void OnDeviceFailed(const std::string& why) override { FAIL() << why; }
-  err_t OnOwnPacket(netif*, pbuf*) override { return ERR_MEM; }
 
   bool frames_queued_ = false;
 };

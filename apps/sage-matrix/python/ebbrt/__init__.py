@@ -369,10 +369,6 @@ class Matrix:
         matrix or an array of the part's shape."""
         if not isinstance(key, tuple) or len(key) != 2:
             raise TypeError("a matrix is indexed by two: A[row, column]")
-        if not any(isinstance(part, slice) for part in key):
-            row, column = (self._index(part, axis) for axis, part in enumerate(key))
-            self._expression = self._expression.with_element(row, column, float(value))
-            return
         row, column, rows, columns = self._part(key)
         if self._is_number(value):
             part = Matrix.full(rows, columns, value, self.tile)
