@@ -429,6 +429,40 @@ TEST_F(FastPathTest, ARoundTripIsMeasuredThoughNothingNewIsAcknowledged) {
   EXPECT_EQ(fast_.pcb->rttest, 0u);
 }
 
+TEST_F(FastPathTest, AnAcknowledgementEndsWhatTheTimersCount) {
+  EXPECT_TRUE(Send({"answer"}));
+  for (Connection* connection : {&fast_, &lwip_}) {
+    connection->pcb->polltmr = 3;
+    connection->pcb->keep_cnt_sent = 2;
+    connection->pcb->persist_probe = 1;
+  }
+  EXPECT_TRUE(Receive(Next()));
+  ASSERT_TRUE(Agree());
+  EXPECT_EQ(fast_.pcb->polltmr, 0);
+}
+
+TEST_F(FastPathTest, OneAcknowledgementOfManySegmentsOpensTheWindow) {
+  for (uint16_t large : {0, 10 * 1460}) {
+    for (Connection* connection : {&fast_, &lwip_}) {
+      connection->pcb->large_segment = large;
+    }
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(Send({std::string(1400, 'w')}));
+    ASSERT_TRUE(Agree());
+    auto before = fast_.pcb->cwnd;
+    EXPECT_TRUE(Receive(Next()));
+    ASSERT_TRUE(Agree());
+    EXPECT_EQ(fast_.pcb->cwnd - before, large == 0 ? 2 * 1460 : 4 * 1400);
+  }
+}
+
+TEST_F(FastPathTest, DataBeyondTheWindowIsLwips) {
+  for (Connection* connection : {&fast_, &lwip_}) connection->pcb->rcv_wnd = 4;
+  EXPECT_TRUE(Expects(Next("four")));
+  EXPECT_FALSE(Receive(Next("fiver")));
+  ASSERT_TRUE(Agree());
+  EXPECT_EQ(fast_.received, "five");
+}
+
 TEST_F(FastPathTest, AStaleSelectiveAcknowledgementIsLwipsToClear) {
   for (Connection* connection : {&fast_, &lwip_}) {
     tcp_set_flags(connection->pcb, TF_SACK);
@@ -592,6 +626,9 @@ TEST_F(FastPathTest, NothingIsSentThatDoesNotFit) {
   fast_.pcb->snd_buf = 10;
   EXPECT_FALSE(fits(11)) << "the send buffer";
   fast_.pcb->snd_buf = 30000;
+  fast_.pcb->snd_queuelen += TCP_SND_QUEUELEN;
+  EXPECT_FALSE(fits(11)) << "what lwIP queues";
+  fast_.pcb->snd_queuelen -= TCP_SND_QUEUELEN;
   hop_ = {};
   etharp_cleanup_netif(Link());
   EXPECT_FALSE(fits(60)) << "a neighbour that is not known";
