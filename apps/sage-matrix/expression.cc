@@ -51,12 +51,19 @@ Future<TilePointer> MakeTile(WorkerPointer worker, Fill fill) {
   co_return std::make_shared<const StoredTile>(std::move(worker), number);
 }
 
+void Put(wire::Number::Builder out, Number value) {
+  out.setReal(value.real());
+  out.setImaginary(value.imag());
+}
+
+uint16_t ToWire(ElementType type) { return static_cast<uint16_t>(type); }
+
 size_t Place(const Grid& grid, size_t i, size_t j) {
   return i * grid.Across() + j;
 }
 
 Future<TilePointer> Filled(WorkerPool& pool, Grid grid, size_t i, size_t j,
-                           wire::Pattern pattern, double value, uint64_t seed) {
+                           wire::Pattern pattern, Number value, uint64_t seed) {
   auto worker = co_await pool.At(Place(grid, i, j));
   co_return co_await MakeTile<&TileWorker::Fill>(worker, [&](auto in) {
     in.setRows(grid.RowsOf(i));
@@ -64,19 +71,22 @@ Future<TilePointer> Filled(WorkerPool& pool, Grid grid, size_t i, size_t j,
     in.setFirstRow(i * grid.tile_rows);
     in.setFirstColumn(j * grid.tile_columns);
     in.setPattern(pattern);
-    in.setValue(value);
+    Put(in.initValue(), value);
     in.setSeed(seed);
+    in.setType(ToWire(grid.type));
   });
 }
 
-Future<TilePointer> Applied(WorkerPool& pool, Pointer source, size_t i,
-                            size_t j, Unary function, double operand) {
+Future<TilePointer> Applied(WorkerPool& pool, Pointer source, ElementType type,
+                            size_t i, size_t j, Unary function,
+                            Number operand) {
   auto tile = co_await source->TileAt(i, j);
   auto worker = co_await pool.At(Place(source->Shape(), i, j));
   co_return co_await MakeTile<&TileWorker::Apply>(worker, [&](auto in) {
     tile->Describe(in.initSource());
     in.setFunction(static_cast<uint16_t>(function));
-    in.setOperand(operand);
+    Put(in.initOperand(), operand);
+    in.setType(ToWire(type));
   });
 }
 
@@ -127,6 +137,7 @@ Future<TilePointer> Assembled(WorkerPool& pool, Grid grid, size_t i, size_t j,
   co_return co_await MakeTile<&TileWorker::Assemble>(worker, [&](auto in) {
     in.setRows(grid.RowsOf(i));
     in.setColumns(grid.ColumnsOf(j));
+    in.setType(ToWire(grid.type));
     auto parts = in.initParts(pieces.size());
     for (unsigned k = 0; k < parts.size(); ++k) {
       const Piece& piece = pieces[k];
@@ -222,8 +233,14 @@ Future<TilePointer> Covered(WorkerPool& pool, Pointer source, Pointer part,
   co_return co_await Assembled(pool, grid, i, j, std::move(pieces));
 }
 
+/// Where row `row` of tile (i, j) begins in the bytes of all elements.
+size_t Offset(const Grid& grid, size_t i, size_t j, size_t row) {
+  return ((i * grid.tile_rows + row) * grid.columns + j * grid.tile_columns) *
+         BytesOf(grid.type);
+}
+
 Future<TilePointer> Sent(WorkerPool& pool,
-                         std::shared_ptr<const std::vector<double>> elements,
+                         std::shared_ptr<const std::vector<std::byte>> elements,
                          Grid grid, size_t i, size_t j) {
   auto worker = co_await pool.At(Place(grid, i, j));
   // Given back also if the last rows don't get there.
@@ -232,7 +249,8 @@ Future<TilePointer> Sent(WorkerPool& pool,
   Permit permit(worker);
   const size_t rows = grid.RowsOf(i);
   const size_t columns = grid.ColumnsOf(j);
-  const size_t step = RowsAtOnce(columns);
+  const size_t bytes = columns * BytesOf(grid.type);
+  const size_t step = RowsAtOnce(bytes);
   for (size_t row = 0; row < rows; row += step) {
     const size_t count = std::min(step, rows - row);
     co_await Ask<&TileWorker::Write>(worker, [&](auto in) {
@@ -240,20 +258,18 @@ Future<TilePointer> Sent(WorkerPool& pool,
       in.setRows(rows);
       in.setColumns(columns);
       in.setRow(row);
-      auto data = in.initData(count * columns * sizeof(double));
+      in.setType(ToWire(grid.type));
+      auto data = in.initData(count * bytes);
       for (size_t k = 0; k < count; ++k) {
-        const double* from = elements->data() +
-                             (i * grid.tile_rows + row + k) * grid.columns +
-                             j * grid.tile_columns;
-        std::memcpy(data.begin() + k * columns * sizeof(double), from,
-                    columns * sizeof(double));
+        std::memcpy(data.begin() + k * bytes,
+                    elements->data() + Offset(grid, i, j, row + k), bytes);
       }
     });
   }
   co_return tile;
 }
 
-Future<> Received(Pointer source, size_t i, size_t j, double* out) {
+Future<> Received(Pointer source, size_t i, size_t j, std::byte* out) {
   const Grid& grid = source->Shape();
   auto tile = co_await source->TileAt(i, j);
   auto worker = tile->Shared();
@@ -261,7 +277,8 @@ Future<> Received(Pointer source, size_t i, size_t j, double* out) {
   Permit permit(worker);
   const size_t rows = grid.RowsOf(i);
   const size_t columns = grid.ColumnsOf(j);
-  const size_t step = RowsAtOnce(columns);
+  const size_t bytes = columns * BytesOf(grid.type);
+  const size_t step = RowsAtOnce(bytes);
   for (size_t row = 0; row < rows; row += step) {
     const size_t count = std::min(step, rows - row);
     auto answer = co_await Ask<&TileWorker::Read>(worker, [&](auto in) {
@@ -273,10 +290,8 @@ Future<> Received(Pointer source, size_t i, size_t j, double* out) {
     });
     auto data = answer.Read().getData();
     for (size_t k = 0; k < count; ++k) {
-      double* to = out + (i * grid.tile_rows + row + k) * grid.columns +
-                   j * grid.tile_columns;
-      std::memcpy(to, data.begin() + k * columns * sizeof(double),
-                  columns * sizeof(double));
+      std::memcpy(out + Offset(grid, i, j, row + k), data.begin() + k * bytes,
+                  bytes);
     }
   }
 }
@@ -285,8 +300,9 @@ Future<Reduction> Reduced(TilePointer tile) {
   auto answer = co_await Ask<&TileWorker::Reduce>(
       tile->Shared(), [&](auto in) { in.setTile(tile->Number()); });
   auto of = answer.Read();
-  co_return Reduction{of.getSum(), of.getLeast(), of.getGreatest(),
-                      of.getSquares(), of.getNans()};
+  Number sum(of.getSum().getReal(), of.getSum().getImaginary());
+  co_return Reduction{sum, of.getLeast(), of.getGreatest(), of.getSquares(),
+                      of.getNans()};
 }
 
 std::string Text(const Grid& grid) {
@@ -366,11 +382,13 @@ Future<TilePointer> Expression::TileAt(size_t i, size_t j) {
                            " matrix was lost with its node, and what it was "
                            "computed from is no longer known"}))));
   }
+  ++pool_.Tiles().asked;
   slot.under_way = SharedFuture<TilePointer>(compute_(i, j));
   auto told = slot.under_way.Fork();
   auto result = slot.under_way.Fork();
   (void)std::move(told).Finally(
       [self = shared_from_this(), index](Future<TilePointer> done) {
+        ++self->pool_.Tiles().done;
         // Who comes after an error tries again.
         self->slots_[index].under_way = {};
         if (!done.Failed()) self->Computed(index, done.Get());
@@ -411,7 +429,7 @@ Pointer Expression::Derive(Grid grid, std::vector<Pointer> sources,
                                       std::move(compute));
 }
 
-Pointer Expression::Constant(WorkerPool& pool, Grid grid, double value) {
+Pointer Expression::Constant(WorkerPool& pool, Grid grid, Number value) {
   return std::make_shared<Expression>(
       pool, grid, std::vector<Pointer>(),
       [&pool, grid, value](size_t i, size_t j) {
@@ -435,7 +453,7 @@ Pointer Expression::Random(WorkerPool& pool, Grid grid, uint64_t seed) {
 }
 
 Pointer Expression::Of(WorkerPool& pool, Grid grid,
-                       std::shared_ptr<const std::vector<double>> elements) {
+                       std::shared_ptr<const std::vector<std::byte>> elements) {
   auto made =
       std::make_shared<Expression>(pool, grid, std::vector<Pointer>(),
                                    [&pool, grid, elements](size_t i, size_t j) {
@@ -449,11 +467,25 @@ Pointer Expression::Of(WorkerPool& pool, Grid grid,
   return made;
 }
 
-Pointer Expression::Apply(Unary function, double operand) {
-  return Derive(grid_, {shared_from_this()},
-                [&pool = pool_, self = shared_from_this(), function, operand](
-                    size_t i, size_t j) {
-                  return Applied(pool, self, i, j, function, operand);
+Pointer Expression::Apply(Unary function, Number operand) {
+  return Applying(function, operand, ValuesOf(function, grid_.type));
+}
+
+Pointer Expression::Convert(ElementType type) {
+  if (type == grid_.type) return shared_from_this();
+  if (IsComplex(grid_.type) && !IsComplex(type)) {
+    throw ShapeError("complex elements don't become real ones");
+  }
+  return Applying(Unary::kConvert, 0, type);
+}
+
+Pointer Expression::Applying(Unary function, Number operand, ElementType type) {
+  Grid grid = grid_;
+  grid.type = type;
+  return Derive(grid, {shared_from_this()},
+                [&pool = pool_, self = shared_from_this(), type, function,
+                 operand](size_t i, size_t j) {
+                  return Applied(pool, self, type, i, j, function, operand);
                 });
 }
 
@@ -463,10 +495,14 @@ Pointer Expression::Combine(Binary function, Pointer right) {
     throw ShapeError(Concat(
         {"the shapes differ: ", Text(grid_), " and ", Text(right->grid_)}));
   }
-  right = right->InTiles(grid_.tile_rows, grid_.tile_columns);
-  return Derive(grid_, {shared_from_this(), right},
-                [&pool = pool_, left = shared_from_this(), right, function](
-                    size_t i, size_t j) {
+  Grid grid = grid_;
+  grid.type = Common(grid_.type, right->grid_.type);
+  auto left = Convert(grid.type);
+  right =
+      right->Convert(grid.type)->InTiles(grid_.tile_rows, grid_.tile_columns);
+  grid.type = ValuesOf(function, grid.type);
+  return Derive(grid, {left, right},
+                [&pool = pool_, left, right, function](size_t i, size_t j) {
                   return Combined(pool, left, right, i, j, function);
                 });
 }
@@ -477,19 +513,22 @@ Pointer Expression::Multiply(Pointer right) {
         Concat({"a ", Text(grid_), " matrix can't be multiplied by a ",
                 Text(right->grid_), " one"}));
   }
-  right = right->InTiles(grid_.tile_columns, right->grid_.tile_columns);
-  Grid grid{grid_.rows, right->grid_.columns, grid_.tile_rows,
-            right->grid_.tile_columns};
+  const Grid grid{grid_.rows, right->grid_.columns, grid_.tile_rows,
+                  right->grid_.tile_columns,
+                  Common(grid_.type, right->grid_.type)};
   if (grid_.columns == 0) return Constant(pool_, grid, 0);
-  return Derive(grid, {shared_from_this(), right},
-                [&pool = pool_, left = shared_from_this(), right, grid](
-                    size_t i, size_t j) {
+  auto left = Convert(grid.type);
+  right =
+      right->Convert(grid.type)->InTiles(grid_.tile_columns, grid.tile_columns);
+  return Derive(grid, {left, right},
+                [&pool = pool_, left, right, grid](size_t i, size_t j) {
                   return Multiplied(pool, left, right, grid, i, j);
                 });
 }
 
 Pointer Expression::Transpose() {
-  Grid grid{grid_.columns, grid_.rows, grid_.tile_columns, grid_.tile_rows};
+  Grid grid{grid_.columns, grid_.rows, grid_.tile_columns, grid_.tile_rows,
+            grid_.type};
   return Derive(
       grid, {shared_from_this()},
       [&pool = pool_, self = shared_from_this(), grid](size_t i, size_t j) {
@@ -503,7 +542,7 @@ Pointer Expression::Part(uint64_t row, uint64_t column, uint64_t rows,
       columns > grid_.columns - column) {
     throw ShapeError(Concat({"no such part of a ", Text(grid_), " matrix"}));
   }
-  Grid grid{rows, columns, grid_.tile_rows, grid_.tile_columns};
+  Grid grid{rows, columns, grid_.tile_rows, grid_.tile_columns, grid_.type};
   return Derive(grid, {shared_from_this()},
                 [&pool = pool_, self = shared_from_this(), row, column, grid](
                     size_t i, size_t j) {
@@ -518,6 +557,7 @@ Pointer Expression::WithPart(uint64_t row, uint64_t column, Pointer part) {
     throw ShapeError(Concat({"a ", Text(of_part), " part does not fit a ",
                              Text(grid_), " matrix there"}));
   }
+  part = part->Convert(grid_.type);
   return Derive(grid_, {shared_from_this(), part},
                 [&pool = pool_, self = shared_from_this(), part, row, column](
                     size_t i, size_t j) {
@@ -526,7 +566,7 @@ Pointer Expression::WithPart(uint64_t row, uint64_t column, Pointer part) {
 }
 
 Pointer Expression::InTiles(uint32_t rows, uint32_t columns) {
-  Grid grid{grid_.rows, grid_.columns, rows, columns};
+  Grid grid{grid_.rows, grid_.columns, rows, columns, grid_.type};
   if (grid == grid_) return shared_from_this();
   return Derive(
       grid, {shared_from_this()},
@@ -535,7 +575,7 @@ Pointer Expression::InTiles(uint32_t rows, uint32_t columns) {
       });
 }
 
-Future<double> Expression::Element(uint64_t row, uint64_t column) {
+Future<Number> Expression::Element(uint64_t row, uint64_t column) {
   auto self = shared_from_this();  // until the element is there
   const size_t i = row / grid_.tile_rows;
   const size_t j = column / grid_.tile_columns;
@@ -548,9 +588,13 @@ Future<double> Expression::Element(uint64_t row, uint64_t column) {
     from.setRows(1);
     from.setColumns(1);
   });
-  double element;
-  std::memcpy(&element, answer.Read().getData().begin(), sizeof element);
-  co_return element;
+  auto data = answer.Read().getData();
+  Tile element(1, 1, grid_.type);
+  if (data.size() != element.BytesOfRow()) {
+    throw std::runtime_error("a worker gave an element of another size");
+  }
+  std::memcpy(element.Row(0), data.begin(), data.size());
+  co_return element.Visit([](auto& of) { return Number(of(0, 0)); });
 }
 
 Future<Reduction> Expression::Reduce() {
@@ -574,7 +618,7 @@ Future<Reduction> Expression::Reduce() {
   co_return all;
 }
 
-Future<> Expression::CopyTo(double* out) {
+Future<> Expression::CopyTo(std::byte* out) {
   std::vector<Future<>> parts;
   for (size_t i = 0; i < grid_.Down(); ++i) {
     for (size_t j = 0; j < grid_.Across(); ++j) {

@@ -41,6 +41,7 @@ struct Grid {
   uint64_t columns = 0;
   uint32_t tile_rows = 1;
   uint32_t tile_columns = 1;
+  ElementType type = ElementType::kFloat64;
 
   size_t Down() const { return (rows + tile_rows - 1) / tile_rows; }
   size_t Across() const { return (columns + tile_columns - 1) / tile_columns; }
@@ -108,32 +109,35 @@ class Expression : public std::enable_shared_from_this<Expression> {
   Future<> Evaluate();
 
   // --- expressions of no other -----------------------------------------------
-  static Pointer Constant(WorkerPool& pool, Grid grid, double value);
+  static Pointer Constant(WorkerPool& pool, Grid grid, Number value);
   static Pointer Identity(WorkerPool& pool, Grid grid);
   static Pointer Random(WorkerPool& pool, Grid grid, uint64_t seed);
   /// `elements`, row by row. Sent to its tiles at once and then forgotten, so
   /// that it can't be computed again.
   static Pointer Of(WorkerPool& pool, Grid grid,
-                    std::shared_ptr<const std::vector<double>> elements);
+                    std::shared_ptr<const std::vector<std::byte>> elements);
 
-  // --- of others; throw ShapeError -------------------------------------------
-  Pointer Apply(Unary function, double operand);
+  // --- of others; throw ShapeError. Elements of two types become those of the
+  // smallest that holds both. ------------------------------------------------
+  Pointer Apply(Unary function, Number operand);
+  /// With elements of another type; not from complex to real ones.
+  Pointer Convert(ElementType type);
   Pointer Combine(Binary function, Pointer right);
   Pointer Multiply(Pointer right);
   Pointer Transpose();
   /// The part, in tiles of the same size.
   Pointer Part(uint64_t row, uint64_t column, uint64_t rows, uint64_t columns);
-  /// The same with `part` put over it.
+  /// The same with `part` put over it, which is not complex if this isn't.
   Pointer WithPart(uint64_t row, uint64_t column, Pointer part);
   /// The same matrix in other tiles.
   Pointer InTiles(uint32_t rows, uint32_t columns);
 
   // --- values ----------------------------------------------------------------
-  Future<double> Element(uint64_t row, uint64_t column);
+  Future<Number> Element(uint64_t row, uint64_t column);
   Future<Reduction> Reduce();
   /// All elements, row by row, to `out`, which has room for them and lives
   /// until the future is ready.
-  Future<> CopyTo(double* out);
+  Future<> CopyTo(std::byte* out);
 
  private:
   struct Slot {
@@ -141,6 +145,7 @@ class Expression : public std::enable_shared_from_this<Expression> {
     SharedFuture<TilePointer> under_way;  // valid while it is
   };
 
+  Pointer Applying(Unary function, Number operand, ElementType type);
   Pointer Derive(Grid grid, std::vector<Pointer> sources, Compute compute);
   void Computed(size_t index, TilePointer tile);
   void ReleaseSources();

@@ -1,6 +1,7 @@
 @0xd1a7c3b95e2f4086;
 # What the front-end of a matrix says to the nodes that hold its tiles, and these
-# to each other. Elements are little-endian doubles, row by row.
+# to each other. Elements are little-endian floats and doubles, row by row; complex
+# ones are their two parts. Their types are those of ElementType (tile.h).
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("ebbrt::matrix::wire");
@@ -24,6 +25,11 @@ struct Rectangle {
   columns @3 :UInt32;
 }
 
+struct Number {
+  real @0 :Float64;
+  imaginary @1 :Float64;
+}
+
 enum Pattern {
   constant @0;
   identity @1;
@@ -38,15 +44,18 @@ struct Fill {
   firstRow @3 :UInt64;
   firstColumn @4 :UInt64;
   pattern @5 :Pattern;
-  value @6 :Float64;
+  value @6 :Number;
   seed @7 :UInt64;
+  type @8 :UInt16;
 }
 
+# `type` is that of the values.
 struct Apply {
   tile @0 :UInt64;
   source @1 :Source;
   function @2 :UInt16;
-  operand @3 :Float64;
+  operand @3 :Number;
+  type @4 :UInt16;
 }
 
 struct Combine {
@@ -73,6 +82,7 @@ struct Assemble {
   rows @1 :UInt32;
   columns @2 :UInt32;
   parts @3 :List(Part);
+  type @4 :UInt16;
 
   struct Part {
     source @0 :Source;
@@ -88,7 +98,7 @@ struct Read {
   from @1 :Rectangle;
 }
 
-struct Elements {
+struct Contents {
   data @0 :Data;
 }
 
@@ -99,6 +109,7 @@ struct Write {
   columns @2 :UInt32;
   row @3 :UInt32;
   data @4 :Data;
+  type @5 :UInt16;
 }
 
 struct Reduce {
@@ -106,7 +117,7 @@ struct Reduce {
 }
 
 struct Reduction {
-  sum @0 :Float64;
+  sum @0 :Number;
   least @1 :Float64;
   greatest @2 :Float64;
   squares @3 :Float64;
@@ -116,6 +127,7 @@ struct Reduction {
 struct Shape {
   rows @0 :UInt32;
   columns @1 :UInt32;
+  type @2 :UInt16;
 }
 
 struct Release {

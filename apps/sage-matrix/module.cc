@@ -1,5 +1,6 @@
 // ebbrt._core: matrices on back-ends for Python. The package around it
 // (python/) is what users see.
+#include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <unistd.h>
@@ -25,11 +26,42 @@ pid_t owner = 0;  // the process that has called start()
 
 bool IsFork() { return owner != 0 && getpid() != owner; }
 
-/// Lets Python's other threads run, and Ctrl-C interrupt.
-void CheckSignals() {
-  py::gil_scoped_acquire python;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
+/// The package's function that shows progress: called with the tiles that are
+/// done and those that are asked for, and in the end without any.
+PyObject* show_progress = nullptr;
+
+/// While a thread of Python waits: lets others run, Ctrl-C interrupt, and the
+/// package show how far the tiles are.
+class Waiting {
+ public:
+  Waiting() : before_(Session::Pool().Tiles().done) {}
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    if (!shown_) return;
+    py::gil_scoped_acquire python;
+    try {
+      py::reinterpret_borrow<py::object>(show_progress)();
+    } catch (py::error_already_set& error) {
+      error.discard_as_unraisable("ebbrt's progress");
+    }
+  }
+
+  void operator()() {
+    py::gil_scoped_acquire python;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (show_progress == nullptr) return;
+    shown_ = true;
+    const Progress& tiles = Session::Pool().Tiles();
+    const uint64_t done = tiles.done;
+    py::reinterpret_borrow<py::object>(show_progress)(done - before_,
+                                                      tiles.asked - before_);
+  }
+
+ private:
+  uint64_t before_;
+  bool shown_ = false;
+};
 
 /// Has core 0 do something while Python goes on elsewhere.
 template <typename F>
@@ -43,7 +75,8 @@ auto OnCore(F f) {
                                         : "call ebbrt.start() first");
   }
   py::gil_scoped_release others;
-  return Session::Wait(std::move(f), &CheckSignals);
+  Waiting waiting;
+  return Session::Wait(std::move(f), waiting);
 }
 
 /// What a Python object holds of an expression, which is core 0's and counts
@@ -81,13 +114,8 @@ Handle Make(F f) {
   }));
 }
 
-Grid MakeGrid(uint64_t rows, uint64_t columns, uint32_t tile_rows,
-              uint32_t tile_columns) {
-  return {rows, columns, tile_rows, tile_columns};
-}
-
 void Start(std::string image, unsigned nodes, size_t memory,
-           std::string machine) {
+           std::string machine, bool console) {
   if (session != nullptr) {
     throw std::runtime_error("ebbrt.start() was called already");
   }
@@ -98,6 +126,7 @@ void Start(std::string image, unsigned nodes, size_t memory,
   NodeSpec spec{.image = std::move(image)};
   spec.memory_mib = memory;
   spec.machine = std::move(machine);
+  spec.console = console;
   py::gil_scoped_release others;
   session = new Session(WorkerPool::Settings{std::move(spec), nodes});
 }
@@ -108,34 +137,34 @@ void Stop() {
   delete std::exchange(session, nullptr);
 }
 
-using Array = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
-Handle FromArray(const Array& array, uint32_t tile_rows,
-                 uint32_t tile_columns) {
-  if (array.ndim() != 2) {
-    throw ShapeError("a matrix has two dimensions, this array has " +
-                     std::to_string(array.ndim()));
+/// The matrix in `grid` of the elements in a contiguous buffer, row by row.
+Handle FromBuffer(const Grid& grid, const py::buffer& elements) {
+  const py::buffer_info from = elements.request();
+  const size_t size = from.size * from.itemsize;
+  if (size != grid.rows * grid.columns * BytesOf(grid.type)) {
+    throw ShapeError("an array of another size");
   }
-  const double* begin = array.data();
-  auto elements =
-      std::make_shared<const std::vector<double>>(begin, begin + array.size());
-  Grid grid = MakeGrid(array.shape(0), array.shape(1), tile_rows, tile_columns);
-  return Make([grid, elements] {
-    return Expression::Of(Session::Pool(), grid, elements);
-  });
+  auto* begin = static_cast<const std::byte*>(from.ptr);
+  auto copy =
+      std::make_shared<const std::vector<std::byte>>(begin, begin + size);
+  return Make(
+      [grid, copy] { return Expression::Of(Session::Pool(), grid, copy); });
 }
 
-Array ToArray(const Handle& matrix) {
+/// The bytes of all elements, row by row.
+py::array_t<uint8_t> ToBytes(const Handle& matrix) {
   const Grid grid = matrix.Shape();
   // Core 0 writes to it, also when nobody waits any more.
-  using Elements = std::shared_ptr<std::vector<double>>;
-  auto elements = OnCore([matrix = *matrix, grid]() -> Future<Elements> {
-    auto room = std::make_shared<std::vector<double>>(grid.rows * grid.columns);
+  using Bytes = std::shared_ptr<std::vector<std::byte>>;
+  auto bytes = OnCore([matrix = *matrix, grid]() -> Future<Bytes> {
+    auto room = std::make_shared<std::vector<std::byte>>(
+        grid.rows * grid.columns * BytesOf(grid.type));
     return matrix->CopyTo(room->data()).Then([room] { return room; });
   });
-  auto* kept = new Elements(std::move(elements));
-  py::capsule owner(kept, [](void* p) { delete static_cast<Elements*>(p); });
-  return Array({grid.rows, grid.columns}, (*kept)->data(), owner);
+  auto* kept = new Bytes(std::move(bytes));
+  py::capsule owner(kept, [](void* p) { delete static_cast<Bytes*>(p); });
+  return py::array_t<uint8_t>(
+      (*kept)->size(), reinterpret_cast<uint8_t*>((*kept)->data()), owner);
 }
 
 py::tuple ReduceAll(const Handle& matrix) {
@@ -177,40 +206,53 @@ PYBIND11_MODULE(_core, module) {
   module.def("running", [] { return session != nullptr && !IsFork(); });
   module.def("nodes",
              [] { return OnCore([] { return Session::Pool().Running(); }); });
-  module.def("constant", [](uint64_t rows, uint64_t columns, uint32_t tile_rows,
-                            uint32_t tile_columns, double value) {
-    Grid grid = MakeGrid(rows, columns, tile_rows, tile_columns);
+  module.def("show_progress", [](py::object function) {
+    Py_XDECREF(std::exchange(show_progress, function.release().ptr()));
+  });
+
+  py::class_<Grid>(module, "Grid")
+      .def(py::init([](uint64_t rows, uint64_t columns, uint32_t tile_rows,
+                       uint32_t tile_columns, unsigned type) {
+        return Grid{rows, columns, tile_rows, tile_columns,
+                    static_cast<ElementType>(type)};
+      }))
+      .def_property_readonly("shape",
+                             [](const Grid& grid) {
+                               return py::make_tuple(grid.rows, grid.columns);
+                             })
+      .def_property_readonly("tile",
+                             [](const Grid& grid) {
+                               return py::make_tuple(grid.tile_rows,
+                                                     grid.tile_columns);
+                             })
+      .def_property_readonly("type", [](const Grid& grid) {
+        return static_cast<unsigned>(grid.type);
+      });
+  module.def("constant", [](const Grid& grid, Number value) {
     return Make(
         [=] { return Expression::Constant(Session::Pool(), grid, value); });
   });
-  module.def("identity", [](uint64_t size, uint32_t tile_rows,
-                            uint32_t tile_columns) {
-    Grid grid = MakeGrid(size, size, tile_rows, tile_columns);
+  module.def("identity", [](const Grid& grid) {
     return Make([=] { return Expression::Identity(Session::Pool(), grid); });
   });
-  module.def("random", [](uint64_t rows, uint64_t columns, uint32_t tile_rows,
-                          uint32_t tile_columns, uint64_t seed) {
-    Grid grid = MakeGrid(rows, columns, tile_rows, tile_columns);
+  module.def("random", [](const Grid& grid, uint64_t seed) {
     return Make(
         [=] { return Expression::Random(Session::Pool(), grid, seed); });
   });
-  module.def("from_array", &FromArray);
+  module.def("from_buffer", &FromBuffer);
 
   py::class_<Handle>(module, "Expression")
-      .def_property_readonly("shape",
-                             [](const Handle& m) {
-                               return py::make_tuple(m.Shape().rows,
-                                                     m.Shape().columns);
-                             })
-      .def_property_readonly("tile",
-                             [](const Handle& m) {
-                               return py::make_tuple(m.Shape().tile_rows,
-                                                     m.Shape().tile_columns);
-                             })
+      .def_property_readonly("grid", [](const Handle& m) { return m.Shape(); })
       .def("apply",
-           [](const Handle& m, unsigned function, double operand) {
+           [](const Handle& m, unsigned function, Number operand) {
              return Make([m = *m, function, operand] {
                return m->Apply(static_cast<Unary>(function), operand);
+             });
+           })
+      .def("convert",
+           [](const Handle& m, unsigned type) {
+             return Make([m = *m, type] {
+               return m->Convert(static_cast<ElementType>(type));
              });
            })
       .def("combine",
@@ -252,5 +294,5 @@ PYBIND11_MODULE(_core, module) {
       .def("evaluate",
            [](const Handle& m) { OnCore([m = *m] { return m->Evaluate(); }); })
       .def("reduce", &ReduceAll)
-      .def("array", &ToArray);
+      .def("bytes", &ToBytes);
 }

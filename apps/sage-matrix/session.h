@@ -24,7 +24,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// On core 0 only.
+  /// On core 0 only, but for Tiles().
   static WorkerPool& Pool();
 
   /// Has core 0 call `f` and waits for its value, or for that of the future it
@@ -32,7 +32,7 @@ class Session {
   /// meanwhile, and may throw: then nobody waits any more, but what was begun
   /// goes on. What `f` refers to must therefore be its own.
   template <typename F, typename Idle>
-  static auto Wait(F f, Idle idle) {
+  static auto Wait(F f, Idle& idle) {
     auto result = RunOn(0, std::move(f));
     std::promise<decltype(result)> settled;
     auto future = settled.get_future();

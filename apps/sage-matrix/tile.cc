@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 namespace ebbrt::matrix {
 namespace {
@@ -13,12 +15,53 @@ constexpr size_t kBlock = 64;
 constexpr size_t kStripe = 256;
 /// Tiles of a transposition.
 constexpr size_t kTurn = 32;
+/// Elements between two pauses.
+constexpr size_t kElements = size_t{1} << 14;
 
-double* RowOf(Tile& tile, size_t row) {
-  return tile.data().begin() + row * tile.size2();
+/// f(begin, end) for all from 0 to n, with pauses.
+template <typename F>
+void InParts(size_t n, size_t part, const Pause& pause, F f) {
+  for (size_t begin = 0; begin < n; begin += part) {
+    f(begin, std::min(begin + part, n));
+    if (pause) pause();
+  }
 }
-const double* RowOf(const Tile& tile, size_t row) {
-  return tile.data().begin() + row * tile.size2();
+
+/// Rows of so many elements between two pauses.
+size_t RowsBetween(size_t columns) {
+  return kElements / std::max<size_t>(columns, 1) + 1;
+}
+
+template <typename E>
+struct PartOf {
+  using type = E;
+};
+template <typename R>
+struct PartOf<std::complex<R>> {
+  using type = R;
+};
+/// Of a complex type that of its parts, of others the type itself.
+template <typename E>
+using Part = typename PartOf<E>::type;
+template <typename E>
+constexpr bool kComplex = !std::is_same_v<E, Part<E>>;
+
+template <typename E>
+E To(Number value) {
+  if constexpr (kComplex<E>) {
+    return E(value);
+  } else {
+    return static_cast<E>(value.real());
+  }
+}
+
+template <typename E>
+E* RowOf(Elements<E>& elements, size_t row) {
+  return elements.data().begin() + row * elements.size2();
+}
+template <typename E>
+const E* RowOf(const Elements<E>& elements, size_t row) {
+  return elements.data().begin() + row * elements.size2();
 }
 
 /// A finalizer of good avalanche (Steele and Vigna's splitmix64).
@@ -29,97 +72,125 @@ uint64_t Mix(uint64_t x) {
   return x ^ x >> 31;
 }
 
-template <typename F>
-void ForEach(const Tile& from, Tile& to, F f) {
-  std::transform(from.data().begin(), from.data().end(), to.data().begin(), f);
+/// Of [0, 1), as many of the bits as the type holds.
+template <typename R>
+R Fraction(uint64_t bits) {
+  constexpr int kDigits = std::numeric_limits<R>::digits;
+  return static_cast<R>(bits >> (64 - kDigits)) / (uint64_t{1} << kDigits);
 }
 
-template <typename F>
-void ForBoth(const Tile& left, const Tile& right, Tile& to, F f) {
-  std::transform(left.data().begin(), left.data().end(), right.data().begin(),
-                 to.data().begin(), f);
-}
-
-}  // namespace
-
-void FillConstant(Tile& tile, double value) {
-  std::fill(tile.data().begin(), tile.data().end(), value);
-}
-
-void FillIdentity(Tile& tile, uint64_t row, uint64_t column) {
-  FillConstant(tile, 0);
-  for (size_t i = 0; i < tile.size1(); ++i) {
-    uint64_t j = row + i - column;  // wraps far beyond the tile's width
-    if (j < tile.size2()) tile(i, j) = 1;
+template <typename E>
+E Random(uint64_t bits) {
+  if constexpr (kComplex<E>) {
+    using R = Part<E>;
+    return {Fraction<R>(bits), Fraction<R>(Mix(bits))};
+  } else {
+    return Fraction<E>(bits);
   }
 }
 
-double RandomElement(uint64_t row, uint64_t column, uint64_t seed) {
-  uint64_t bits = Mix(Mix(Mix(seed) ^ row) ^ column);
-  return static_cast<double>(bits >> 11) * 0x1p-53;
+template <typename E, typename R, typename F>
+void ForEach(const Elements<E>& from, Elements<R>& to, const Pause& pause,
+             F f) {
+  const E* in = from.data().begin();
+  R* out = to.data().begin();
+  InParts(from.data().size(), kElements, pause, [=](size_t begin, size_t end) {
+    std::transform(in + begin, in + end, out + begin, f);
+  });
 }
 
-void FillRandom(Tile& tile, uint64_t row, uint64_t column, uint64_t seed) {
-  const uint64_t mixed = Mix(seed);
-  for (size_t i = 0; i < tile.size1(); ++i) {
-    const uint64_t of_row = Mix(mixed ^ (row + i));
-    double* to = RowOf(tile, i);
-    for (size_t j = 0; j < tile.size2(); ++j) {
-      to[j] = static_cast<double>(Mix(of_row ^ (column + j)) >> 11) * 0x1p-53;
+template <typename E>
+void Convert(const Elements<E>& from, Tile& to, const Pause& pause) {
+  to.Visit([&]<typename R>(Elements<R>& values) {
+    if constexpr (kComplex<R> || !kComplex<E>) {
+      ForEach(from, values, pause, [](E x) {
+        if constexpr (kComplex<R> && !kComplex<E>) {
+          return R(static_cast<Part<R>>(x));
+        } else {
+          return static_cast<R>(x);
+        }
+      });
     }
-  }
+  });
 }
 
-void Apply(Unary function, double operand, const Tile& from, Tile& to) {
+template <typename E>
+void ApplyTo(Unary function, E operand, const Elements<E>& from, Tile& to,
+             const Pause& pause) {
+  auto each = [&](auto f) { ForEach(from, to.Of<E>(), pause, f); };
+  auto part = [&](auto f) { ForEach(from, to.Of<Part<E>>(), pause, f); };
   switch (function) {
     case Unary::kAdd:
-      return ForEach(from, to, [=](double x) { return x + operand; });
+      return each([=](E x) { return x + operand; });
     case Unary::kMultiply:
-      return ForEach(from, to, [=](double x) { return x * operand; });
+      return each([=](E x) { return x * operand; });
     case Unary::kDivide:
-      return ForEach(from, to, [=](double x) { return x / operand; });
+      return each([=](E x) { return x / operand; });
     case Unary::kReverseSubtract:
-      return ForEach(from, to, [=](double x) { return operand - x; });
+      return each([=](E x) { return operand - x; });
     case Unary::kReverseDivide:
-      return ForEach(from, to, [=](double x) { return operand / x; });
+      return each([=](E x) { return operand / x; });
     case Unary::kPower:
-      return ForEach(from, to, [=](double x) { return std::pow(x, operand); });
+      return each([=](E x) { return std::pow(x, operand); });
     case Unary::kReversePower:
-      return ForEach(from, to, [=](double x) { return std::pow(operand, x); });
+      return each([=](E x) { return std::pow(operand, x); });
     case Unary::kAbs:
-      return ForEach(from, to, [](double x) { return std::fabs(x); });
+      return part([](E x) { return std::abs(x); });
     case Unary::kSqrt:
-      return ForEach(from, to, [](double x) { return std::sqrt(x); });
+      return each([](E x) { return std::sqrt(x); });
     case Unary::kExp:
-      return ForEach(from, to, [](double x) { return std::exp(x); });
+      return each([](E x) { return std::exp(x); });
     case Unary::kLog:
-      return ForEach(from, to, [](double x) { return std::log(x); });
+      return each([](E x) { return std::log(x); });
     case Unary::kSin:
-      return ForEach(from, to, [](double x) { return std::sin(x); });
+      return each([](E x) { return std::sin(x); });
     case Unary::kCos:
-      return ForEach(from, to, [](double x) { return std::cos(x); });
+      return each([](E x) { return std::cos(x); });
     case Unary::kTanh:
-      return ForEach(from, to, [](double x) { return std::tanh(x); });
+      return each([](E x) { return std::tanh(x); });
+    case Unary::kReal:
+      return part([](E x) { return std::real(x); });
+    case Unary::kImaginary:
+      return part([](E x) { return std::imag(x); });
+    case Unary::kConjugate:
+      return each([](E x) {
+        if constexpr (kComplex<E>) return std::conj(x);
+        return x;
+      });
+    case Unary::kConvert:
+      return Convert(from, to, pause);
   }
 }
 
-void Combine(Binary function, const Tile& left, const Tile& right, Tile& to) {
+template <typename E>
+void CombineTo(Binary function, const Elements<E>& left,
+               const Elements<E>& right, Tile& to, const Pause& pause) {
+  auto both = [&](auto& values, auto f) {
+    const E* a = left.data().begin();
+    const E* b = right.data().begin();
+    auto* out = values.data().begin();
+    InParts(left.data().size(), kElements, pause,
+            [=](size_t begin, size_t end) {
+              std::transform(a + begin, a + end, b + begin, out + begin, f);
+            });
+  };
   switch (function) {
     case Binary::kAdd:
-      return ForBoth(left, right, to, std::plus());
+      return both(to.Of<E>(), std::plus());
     case Binary::kSubtract:
-      return ForBoth(left, right, to, std::minus());
+      return both(to.Of<E>(), std::minus());
     case Binary::kMultiply:
-      return ForBoth(left, right, to, std::multiplies());
+      return both(to.Of<E>(), std::multiplies());
     case Binary::kDivide:
-      return ForBoth(left, right, to, std::divides());
+      return both(to.Of<E>(), std::divides());
     case Binary::kEqual:
-      return ForBoth(left, right, to, std::equal_to());
+      return both(to.Of<Part<E>>(), std::equal_to());
   }
 }
 
-void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
-                 const Pause& pause) {
+template <typename E>
+void MultiplyAddTo(const Elements<E>& left, const Elements<E>& right,
+                   Elements<E>& to, const Pause& pause) {
   const size_t rows = to.size1();
   const size_t columns = to.size2();
   const size_t inner = left.size2();
@@ -128,11 +199,11 @@ void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
     for (size_t j0 = 0; j0 < columns; j0 += kStripe) {
       const size_t width = std::min(kStripe, columns - j0);
       for (size_t i = 0; i < rows; ++i) {
-        double* sum = RowOf(to, i) + j0;
-        const double* factors = RowOf(left, i);
+        E* sum = RowOf(to, i) + j0;
+        const E* factors = RowOf(left, i);
         for (size_t k = k0; k < k1; ++k) {
-          const double factor = factors[k];
-          const double* row = RowOf(right, k) + j0;
+          const E factor = factors[k];
+          const E* row = RowOf(right, k) + j0;
           for (size_t j = 0; j < width; ++j) sum[j] += factor * row[j];
         }
       }
@@ -141,48 +212,205 @@ void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
   }
 }
 
-Reduction Reduce(const Tile& tile) {
+/// Two numbers at a time, in a register: the compiler's own vectorizer leaves
+/// sums as they are written.
+using Pair = double __attribute__((vector_size(2 * sizeof(double))));
+using PairOfCounts = int64_t __attribute__((vector_size(2 * sizeof(int64_t))));
+
+/// What pairs come to, each half for itself.
+struct Totals {
+  Pair sum{};
+  Pair squares{};
+  Pair least;
+  Pair greatest;
+  PairOfCounts nans{};
+
+  explicit Totals(const Reduction& so_far)
+      : least(Pair{} + so_far.least), greatest(Pair{} + so_far.greatest) {}
+  void Take(Pair x) {
+    sum += x;
+    squares += x * x;
+    least = x < least ? x : least;
+    greatest = x > greatest ? x : greatest;
+    nans -= x != x;  // true is -1
+  }
+};
+
+/// Adds a row of `n` numbers to `result`, of which every second is imaginary if
+/// `complex`. Sums of each row for itself: less is lost in large tiles.
+template <typename R>
+void ReduceRow(const R* row, size_t n, bool complex, Reduction& result) {
+  Totals some(result);  // two of them, which don't wait for each other
+  Totals others(result);
+  auto pair = [row](size_t j) {
+    return Pair{static_cast<double>(row[j]), static_cast<double>(row[j + 1])};
+  };
+  size_t j = 0;
+  for (; j + 4 <= n; j += 4) {
+    some.Take(pair(j));
+    others.Take(pair(j + 2));
+  }
+  if (j + 2 <= n) {
+    some.Take(pair(j));
+    j += 2;
+  }
+  Number sum;
+  for (const Totals& each : {some, others}) {
+    sum += complex ? Number(each.sum[0], each.sum[1])
+                   : Number(each.sum[0] + each.sum[1]);
+    for (int k : {0, 1}) {
+      result.squares += each.squares[k];
+      result.least = std::min<double>(result.least, each.least[k]);
+      result.greatest = std::max<double>(result.greatest, each.greatest[k]);
+      result.nans += each.nans[k];
+    }
+  }
+  if (j < n) {
+    const double last = row[j];
+    sum += last;
+    result.squares += last * last;
+    result.least = std::min(result.least, last);
+    result.greatest = std::max(result.greatest, last);
+    result.nans += last != last;
+  }
+  result.sum += sum;
+}
+
+}  // namespace
+
+Tile::Tile(size_t rows, size_t columns, ElementType type)
+    : rows_(rows), columns_(columns) {
+  switch (type) {
+    case ElementType::kFloat32:
+      all_.emplace<Elements<float>>(rows, columns);
+      break;
+    case ElementType::kFloat64:
+      all_.emplace<Elements<double>>(rows, columns);
+      break;
+    case ElementType::kComplex64:
+      all_.emplace<Elements<std::complex<float>>>(rows, columns);
+      break;
+    case ElementType::kComplex128:
+      all_.emplace<Elements<std::complex<double>>>(rows, columns);
+      break;
+  }
+  begin_ = Visit([](auto& elements) {
+    return reinterpret_cast<std::byte*>(elements.data().begin());
+  });
+}
+
+void FillConstant(Tile& tile, Number value, const Pause& pause) {
+  tile.Visit([&]<typename E>(Elements<E>& elements) {
+    E* all = elements.data().begin();
+    InParts(elements.data().size(), kElements, pause,
+            [all, value = To<E>(value)](size_t begin, size_t end) {
+              std::fill(all + begin, all + end, value);
+            });
+  });
+}
+
+void FillIdentity(Tile& tile, uint64_t row, uint64_t column) {
+  FillConstant(tile, 0);
+  tile.Visit([row, column](auto& elements) {
+    for (size_t i = 0; i < elements.size1(); ++i) {
+      uint64_t j = row + i - column;  // wraps far beyond the tile's width
+      if (j < elements.size2()) elements(i, j) = 1;
+    }
+  });
+}
+
+void FillRandom(Tile& tile, uint64_t row, uint64_t column, uint64_t seed,
+                const Pause& pause) {
+  const uint64_t mixed = Mix(seed);
+  tile.Visit([&]<typename E>(Elements<E>& elements) {
+    const size_t columns = elements.size2();
+    InParts(elements.size1(), RowsBetween(columns), pause,
+            [&](size_t begin, size_t end) {
+              for (size_t i = begin; i < end; ++i) {
+                const uint64_t of_row = Mix(mixed ^ (row + i));
+                E* to = RowOf(elements, i);
+                for (size_t j = 0; j < columns; ++j) {
+                  to[j] = Random<E>(Mix(of_row ^ (column + j)));
+                }
+              }
+            });
+  });
+}
+
+ElementType ValuesOf(Unary function, ElementType elements) {
+  const bool parts = function == Unary::kAbs || function == Unary::kReal ||
+                     function == Unary::kImaginary;
+  return parts ? RealOf(elements) : elements;
+}
+
+ElementType ValuesOf(Binary function, ElementType elements) {
+  return function == Binary::kEqual ? RealOf(elements) : elements;
+}
+
+void Apply(Unary function, Number operand, const Tile& from, Tile& to,
+           const Pause& pause) {
+  from.Visit([&]<typename E>(const Elements<E>& elements) {
+    ApplyTo(function, To<E>(operand), elements, to, pause);
+  });
+}
+
+void Combine(Binary function, const Tile& left, const Tile& right, Tile& to,
+             const Pause& pause) {
+  left.Visit([&]<typename E>(const Elements<E>& elements) {
+    CombineTo(function, elements, right.Of<E>(), to, pause);
+  });
+}
+
+void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
+                 const Pause& pause) {
+  left.Visit([&]<typename E>(const Elements<E>& elements) {
+    MultiplyAddTo(elements, right.Of<E>(), to.Of<E>(), pause);
+  });
+}
+
+Reduction Reduce(const Tile& tile, const Pause& pause) {
   Reduction result;
   result.least = std::numeric_limits<double>::infinity();
   result.greatest = -result.least;
-  for (size_t i = 0; i < tile.size1(); ++i) {
-    // A sum for each row: less is lost in large tiles.
-    double sum = 0;
-    double squares = 0;
-    for (double x : std::span(RowOf(tile, i), tile.size2())) {
-      sum += x;
-      squares += x * x;
-      result.least = std::min(result.least, x);
-      result.greatest = std::max(result.greatest, x);
-      result.nans += x != x;
-    }
-    result.sum += sum;
-    result.squares += squares;
-  }
+  tile.Visit([&]<typename E>(const Elements<E>& elements) {
+    const size_t parts = elements.size2() * (kComplex<E> ? 2 : 1);
+    InParts(elements.size1(), RowsBetween(parts), pause,
+            [&](size_t begin, size_t end) {
+              for (size_t i = begin; i < end; ++i) {
+                ReduceRow(reinterpret_cast<const Part<E>*>(RowOf(elements, i)),
+                          parts, kComplex<E>, result);
+              }
+            });
+  });
   return result;
 }
 
 void CopyPart(const Tile& source, const Rectangle& from, bool transposed,
-              Tile& to, size_t row, size_t column) {
-  if (!transposed) {
-    for (size_t i = 0; i < from.rows; ++i) {
-      const double* begin = RowOf(source, from.row + i) + from.column;
-      std::copy_n(begin, from.columns, RowOf(to, row + i) + column);
+              Tile& to, size_t row, size_t column, const Pause& pause) {
+  source.Visit([&]<typename E>(const Elements<E>& elements) {
+    Elements<E>& copies = to.Of<E>();
+    if (!transposed) {
+      InParts(from.rows, RowsBetween(from.columns), pause,
+              [&](size_t begin, size_t end) {
+                for (size_t i = begin; i < end; ++i) {
+                  std::copy_n(RowOf(elements, from.row + i) + from.column,
+                              from.columns, RowOf(copies, row + i) + column);
+                }
+              });
+      return;
     }
-    return;
-  }
-  for (size_t i0 = 0; i0 < from.rows; i0 += kTurn) {
-    for (size_t j0 = 0; j0 < from.columns; j0 += kTurn) {
-      const size_t i1 = std::min(i0 + kTurn, from.rows);
-      const size_t j1 = std::min(j0 + kTurn, from.columns);
-      for (size_t i = i0; i < i1; ++i) {
-        const double* begin = RowOf(source, from.row + i) + from.column;
-        for (size_t j = j0; j < j1; ++j) {
-          RowOf(to, row + j)[column + i] = begin[j];
+    InParts(from.rows, kTurn, pause, [&](size_t i0, size_t i1) {
+      for (size_t j0 = 0; j0 < from.columns; j0 += kTurn) {
+        const size_t j1 = std::min(j0 + kTurn, from.columns);
+        for (size_t i = i0; i < i1; ++i) {
+          const E* begin = RowOf(elements, from.row + i) + from.column;
+          for (size_t j = j0; j < j1; ++j) {
+            RowOf(copies, row + j)[column + i] = begin[j];
+          }
         }
       }
-    }
-  }
+    });
+  });
 }
 
 }  // namespace ebbrt::matrix

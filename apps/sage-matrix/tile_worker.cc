@@ -23,14 +23,13 @@ constexpr std::chrono::milliseconds kTurn{5};
 }
 
 /// A tile without values. Throws std::runtime_error that names what it wanted.
-std::shared_ptr<Tile> Make(size_t rows, size_t columns) {
+std::shared_ptr<Tile> Make(size_t rows, size_t columns, ElementType type) {
   try {
-    return std::make_shared<Tile>(rows, columns);
+    return std::make_shared<Tile>(rows, columns, type);
   } catch (const std::bad_alloc&) {
-    throw std::runtime_error(
-        Concat({kOutOfMemory, "a tile of ", rows, " x ", columns, " takes ",
-                rows * columns * sizeof(double) >> 10,
-                " KiB more than the node has"}));
+    throw std::runtime_error(Concat(
+        {kOutOfMemory, "a tile of ", rows, " x ", columns, " takes ",
+         rows * columns * BytesOf(type) >> 10, " KiB more than the node has"}));
   }
 }
 
@@ -53,7 +52,7 @@ class Patience {
 
 template <typename E>
 E Checked(uint16_t value, uint16_t limit) {
-  if (value >= limit) Refuse("no such function");
+  if (value >= limit) Refuse("no such function or type");
   return static_cast<E>(value);
 }
 
@@ -61,8 +60,20 @@ Rectangle ToRectangle(wire::Rectangle::Reader in) {
   return {in.getRow(), in.getColumn(), in.getRows(), in.getColumns()};
 }
 
+ElementType ToType(uint16_t value) {
+  return Checked<ElementType>(value, kElementTypes);
+}
+
+Number ToNumber(wire::Number::Reader in) {
+  return {in.getReal(), in.getImaginary()};
+}
+
 bool SameShape(const Tile& a, const Tile& b) {
-  return a.size1() == b.size1() && a.size2() == b.size2();
+  return a.Rows() == b.Rows() && a.Columns() == b.Columns();
+}
+
+void RequireOneType(const Tile& a, const Tile& b) {
+  if (a.Type() != b.Type()) Refuse("two tiles of different types");
 }
 
 }  // namespace
@@ -81,27 +92,26 @@ TileWorker::TilePointer TileWorker::Fetch(wire::Source::Reader source) {
   auto shape = other->Call<&TileWorker::ShapeOf>(
       [&](auto in) { in.setTile(number); }, kPatience);
   auto answer = shape.Get();
-  auto tile = Make(answer.Read().getRows(), answer.Read().getColumns());
-  const size_t columns = tile->size2();
-  const size_t step = RowsAtOnce(columns);
-  for (size_t row = 0; row < tile->size1(); row += step) {
-    const size_t rows = std::min(step, tile->size1() - row);
+  auto tile = Make(answer.Read().getRows(), answer.Read().getColumns(),
+                   ToType(answer.Read().getType()));
+  const size_t step = RowsAtOnce(tile->BytesOfRow());
+  for (size_t row = 0; row < tile->Rows(); row += step) {
+    const size_t rows = std::min(step, tile->Rows() - row);
     auto part = other->Call<&TileWorker::Read>(
         [&](auto in) {
           in.setTile(number);
           auto from = in.initFrom();
           from.setRow(row);
           from.setRows(rows);
-          from.setColumns(columns);
+          from.setColumns(tile->Columns());
         },
         kPatience);
-    auto elements = part.Get();
-    auto data = elements.Read().getData();
-    if (data.size() != rows * columns * sizeof(double)) {
+    auto contents = part.Get();
+    auto data = contents.Read().getData();
+    if (data.size() != rows * tile->BytesOfRow()) {
       Refuse("another worker gave a part of another size");
     }
-    std::memcpy(tile->data().begin() + row * columns, data.begin(),
-                data.size());
+    std::memcpy(tile->Row(row), data.begin(), data.size());
   }
   return tile;
 }
@@ -113,16 +123,18 @@ void TileWorker::Keep(uint64_t number, std::shared_ptr<Tile> tile) {
 }
 
 void TileWorker::Fill(NodeId, wire::Fill::Reader in, wire::Nothing::Builder) {
-  auto tile = Make(in.getRows(), in.getColumns());
+  Patience patience;
+  auto tile = Make(in.getRows(), in.getColumns(), ToType(in.getType()));
   switch (in.getPattern()) {
     case wire::Pattern::CONSTANT:
-      FillConstant(*tile, in.getValue());
+      FillConstant(*tile, ToNumber(in.getValue()), std::ref(patience));
       break;
     case wire::Pattern::IDENTITY:
       FillIdentity(*tile, in.getFirstRow(), in.getFirstColumn());
       break;
     case wire::Pattern::RANDOM:
-      FillRandom(*tile, in.getFirstRow(), in.getFirstColumn(), in.getSeed());
+      FillRandom(*tile, in.getFirstRow(), in.getFirstColumn(), in.getSeed(),
+                 std::ref(patience));
       break;
     default:
       Refuse("no such pattern");
@@ -132,9 +144,16 @@ void TileWorker::Fill(NodeId, wire::Fill::Reader in, wire::Nothing::Builder) {
 
 void TileWorker::Apply(NodeId, wire::Apply::Reader in, wire::Nothing::Builder) {
   auto function = Checked<Unary>(in.getFunction(), kUnaries);
+  const ElementType type = ToType(in.getType());
   auto source = Fetch(in.getSource());
-  auto tile = Make(source->size1(), source->size2());
-  matrix::Apply(function, in.getOperand(), *source, *tile);
+  const bool possible = function == Unary::kConvert
+                            ? IsComplex(type) || !IsComplex(source->Type())
+                            : type == ValuesOf(function, source->Type());
+  if (!possible) Refuse("values of another type");
+  auto tile = Make(source->Rows(), source->Columns(), type);
+  Patience patience;
+  matrix::Apply(function, ToNumber(in.getOperand()), *source, *tile,
+                std::ref(patience));
   Keep(in.getTile(), std::move(tile));
 }
 
@@ -144,8 +163,11 @@ void TileWorker::Combine(NodeId, wire::Combine::Reader in,
   auto left = Fetch(in.getLeft());
   auto right = Fetch(in.getRight());
   if (!SameShape(*left, *right)) Refuse("two tiles of different shapes");
-  auto tile = Make(left->size1(), left->size2());
-  matrix::Combine(function, *left, *right, *tile);
+  RequireOneType(*left, *right);
+  auto tile =
+      Make(left->Rows(), left->Columns(), ValuesOf(function, left->Type()));
+  Patience patience;
+  matrix::Combine(function, *left, *right, *tile, std::ref(patience));
   Keep(in.getTile(), std::move(tile));
 }
 
@@ -156,15 +178,17 @@ void TileWorker::Multiply(NodeId, wire::Multiply::Reader in,
   for (auto pair : in.getPairs()) {
     auto left = Fetch(pair.getLeft());
     auto right = Fetch(pair.getRight());
-    if (left->size2() != right->size1()) Refuse("two tiles that don't match");
+    if (left->Columns() != right->Rows()) Refuse("two tiles that don't match");
+    RequireOneType(*left, *right);
     if (sum == nullptr) {
-      sum = Make(left->size1(), right->size2());
-      FillConstant(*sum, 0);
+      sum = Make(left->Rows(), right->Columns(), left->Type());
+      FillConstant(*sum, 0, std::ref(patience));
     }
-    if (sum->size1() != left->size1() || sum->size2() != right->size2()) {
+    RequireOneType(*sum, *left);
+    if (sum->Rows() != left->Rows() || sum->Columns() != right->Columns()) {
       Refuse("products of different shapes");
     }
-    MultiplyAdd(*left, *right, *sum, [&patience] { patience(); });
+    MultiplyAdd(*left, *right, *sum, std::ref(patience));
   }
   if (sum == nullptr) Refuse("a product of nothing");
   Keep(in.getTile(), std::move(sum));
@@ -172,17 +196,20 @@ void TileWorker::Multiply(NodeId, wire::Multiply::Reader in,
 
 void TileWorker::Assemble(NodeId, wire::Assemble::Reader in,
                           wire::Nothing::Builder) {
-  auto tile = Make(in.getRows(), in.getColumns());
-  FillConstant(*tile, 0);
+  auto tile = Make(in.getRows(), in.getColumns(), ToType(in.getType()));
+  Patience patience;
+  FillConstant(*tile, 0, std::ref(patience));
   for (auto part : in.getParts()) {
     auto source = Fetch(part.getSource());
+    RequireOneType(*source, *tile);
     Rectangle from = ToRectangle(part.getFrom());
     Rectangle to{part.getRow(), part.getColumn(), from.rows, from.columns};
     if (part.getTransposed()) std::swap(to.rows, to.columns);
     if (!from.Within(*source) || !to.Within(*tile)) {
       Refuse("a part beyond its tile");
     }
-    CopyPart(*source, from, part.getTransposed(), *tile, to.row, to.column);
+    CopyPart(*source, from, part.getTransposed(), *tile, to.row, to.column,
+             std::ref(patience));
   }
   Keep(in.getTile(), std::move(tile));
 }
@@ -190,40 +217,43 @@ void TileWorker::Assemble(NodeId, wire::Assemble::Reader in,
 void TileWorker::Write(NodeId, wire::Write::Reader in, wire::Nothing::Builder) {
   const size_t columns = in.getColumns();
   const size_t row = in.getRow();
+  const ElementType type = ToType(in.getType());
   auto data = in.getData();
-  if (row == 0) Keep(in.getTile(), Make(in.getRows(), columns));
+  if (row == 0) Keep(in.getTile(), Make(in.getRows(), columns, type));
   auto tile = std::const_pointer_cast<Tile>(Find(in.getTile()));
-  const size_t bytes_of_row = columns * sizeof(double);
+  const size_t bytes_of_row = columns * BytesOf(type);
   const size_t rows = bytes_of_row == 0 ? 0 : data.size() / bytes_of_row;
-  if (columns != tile->size2() || rows * bytes_of_row != data.size() ||
+  if (type != tile->Type() || rows * bytes_of_row != data.size() ||
+      columns != tile->Columns() ||
       !Rectangle{row, 0, rows, columns}.Within(*tile)) {
     Refuse("rows that don't fit their tile");
   }
-  std::memcpy(tile->data().begin() + row * columns, data.begin(), data.size());
+  std::memcpy(tile->Row(row), data.begin(), data.size());
 }
 
 void TileWorker::Read(NodeId, wire::Read::Reader in,
-                      wire::Elements::Builder out) {
+                      wire::Contents::Builder out) {
   auto tile = Find(in.getTile());
   Rectangle from = ToRectangle(in.getFrom());
-  if (!from.Within(*tile) ||
-      from.rows * from.columns > RowsAtOnce(from.columns) * from.columns) {
+  const size_t element = BytesOf(tile->Type());
+  const size_t bytes = from.columns * element;
+  if (!from.Within(*tile) || from.rows * bytes > RowsAtOnce(bytes) * bytes) {
     Refuse("a part beyond its tile or a message");
   }
-  const size_t bytes = from.columns * sizeof(double);
   auto data = out.initData(from.rows * bytes);
   for (size_t i = 0; i < from.rows; ++i) {
-    std::memcpy(
-        data.begin() + i * bytes,
-        tile->data().begin() + (from.row + i) * tile->size2() + from.column,
-        bytes);
+    std::memcpy(data.begin() + i * bytes,
+                tile->Row(from.row + i) + from.column * element, bytes);
   }
 }
 
 void TileWorker::Reduce(NodeId, wire::Reduce::Reader in,
                         wire::Reduction::Builder out) {
-  Reduction result = matrix::Reduce(*Find(in.getTile()));
-  out.setSum(result.sum);
+  auto tile = Find(in.getTile());
+  Patience patience;
+  Reduction result = matrix::Reduce(*tile, std::ref(patience));
+  out.initSum().setReal(result.sum.real());
+  out.getSum().setImaginary(result.sum.imag());
   out.setLeast(result.least);
   out.setGreatest(result.greatest);
   out.setSquares(result.squares);
@@ -238,8 +268,9 @@ void TileWorker::Release(NodeId, wire::Release::Reader in,
 void TileWorker::ShapeOf(NodeId, wire::Reduce::Reader in,
                          wire::Shape::Builder out) {
   auto tile = Find(in.getTile());
-  out.setRows(tile->size1());
-  out.setColumns(tile->size2());
+  out.setRows(tile->Rows());
+  out.setColumns(tile->Columns());
+  out.setType(static_cast<uint16_t>(tile->Type()));
 }
 
 }  // namespace ebbrt::matrix

@@ -22,12 +22,12 @@ namespace ebbrt::matrix {
 
 /// Texts of RemoteError that begin so are about memory.
 inline constexpr std::string_view kOutOfMemory = "out of memory: ";
-/// Elements that travel in one message: 1 MiB, which is in memory a few times
-/// on its way.
-inline constexpr size_t kMostElements = size_t{128} << 10;
-/// Rows of `columns` elements that fit a message.
-constexpr size_t RowsAtOnce(size_t columns) {
-  return std::max<size_t>(kMostElements / std::max<size_t>(columns, 1), 1);
+/// Bytes of elements that travel in one message, which are in memory a few
+/// times on their way.
+inline constexpr size_t kMostBytes = size_t{1} << 20;
+/// Rows that fit a message.
+constexpr size_t RowsAtOnce(size_t bytes_of_row) {
+  return std::max<size_t>(kMostBytes / std::max<size_t>(bytes_of_row, 1), 1);
 }
 /// Workers are given all the time that they need: that one is lost is told.
 inline constexpr std::chrono::hours kPatience{24 * 365};
@@ -43,7 +43,7 @@ class TileWorker : public HomeEbb<TileWorker> {
   void Multiply(NodeId, wire::Multiply::Reader in, wire::Nothing::Builder);
   void Assemble(NodeId, wire::Assemble::Reader in, wire::Nothing::Builder);
   void Write(NodeId, wire::Write::Reader in, wire::Nothing::Builder);
-  void Read(NodeId, wire::Read::Reader in, wire::Elements::Builder out);
+  void Read(NodeId, wire::Read::Reader in, wire::Contents::Builder out);
   void Reduce(NodeId, wire::Reduce::Reader in, wire::Reduction::Builder out);
   /// Of tiles that are not there nothing is said.
   void Release(NodeId, wire::Release::Reader in, wire::Nothing::Builder);

@@ -2,6 +2,7 @@
 // and ended when the last tile on them goes. On the front-end's core 0.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -60,6 +61,13 @@ class Permit {
   std::shared_ptr<Worker> worker_;
 };
 
+/// Tiles since the beginning: asked for, and of those computed or failed. Of
+/// any thread.
+struct Progress {
+  std::atomic<uint64_t> asked = 0;
+  std::atomic<uint64_t> done = 0;
+};
+
 class WorkerPool {
  public:
   struct Settings {
@@ -80,6 +88,8 @@ class WorkerPool {
   /// Ends all of them, for good; ready when those that boot have gone, too.
   Future<> EndAll();
 
+  Progress& Tiles() { return tiles_; }
+
   /// How many there are now.
   size_t Running() const;
 
@@ -97,6 +107,7 @@ class WorkerPool {
   std::vector<Place> places_;
   std::map<NodeId, Promise<EbbId>> awaited_;
   std::map<NodeId, EbbId> ready_;  // and not asked for yet
+  Progress tiles_;
   bool ending_ = false;
 };
 

@@ -62,12 +62,12 @@ void MeasureAll(unsigned largest, const Report& report) {
     Measure("zero" + of_size, n, report, [size] {
       Tile tile(size, size);
       FillConstant(tile, 0);
-      Use(tile(0, 0));
+      Use(*tile.Row(0));
     });
     Measure("randomize" + of_size, n, report, [size] {
       Tile tile(size, size);
       FillRandom(tile, 0, 0, 1);
-      Use(tile(0, 0));
+      Use(*tile.Row(0));
     });
     Tile tile(size, size);
     FillRandom(tile, 0, 0, 1);
@@ -80,7 +80,7 @@ void MeasureAll(unsigned largest, const Report& report) {
       Tile product(size, size);
       FillConstant(product, 0);
       MultiplyAdd(tile, tile, product, {});
-      Use(product(0, 0));
+      Use(*product.Row(0));
     });
   }
 }

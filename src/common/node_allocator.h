@@ -41,6 +41,8 @@ struct NodeSpec {
                                       ///< where nodes have no address of
                                       ///< their own there (user networking)
   std::chrono::seconds deadline{30};  ///< from Allocate to up
+  bool console = true;  ///< what the node writes to its console is written to
+                        ///< this process's, line by line with its id
 };
 
 /// A running node. Destroying it ends the virtual machine.
@@ -64,9 +66,9 @@ class NodeAllocator {
   virtual ~NodeAllocator() = default;
 
   /// Boots a node; ready when it is up: has connected, has proved its secret,
-  /// and the IaaS has told where it is reached. Fails with AllocationFailed; when
-  /// the IaaS has gone with all its nodes, the next call looks for another. In
-  /// events on core 0.
+  /// and the IaaS has told where it is reached. Fails with AllocationFailed;
+  /// when the IaaS has gone with all its nodes, the next call looks for
+  /// another. In events on core 0.
   virtual Future<std::unique_ptr<Node>> Allocate(NodeSpec spec) = 0;
 };
 

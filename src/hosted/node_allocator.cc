@@ -53,8 +53,11 @@ class AllocatedNode : public Node,
                       public std::enable_shared_from_this<AllocatedNode> {
  public:
   /// A node that reaches the front-end's machine at `host`.
-  AllocatedNode(NodeId id, std::string image, IpAddress host)
-      : id_(id), image_(std::move(image)), host_(host) {}
+  AllocatedNode(NodeId id, const NodeSpec& spec, IpAddress host)
+      : id_(id),
+        image_(spec.image),
+        shows_console_(spec.console),
+        host_(host) {}
 
   ~AllocatedNode() override { Release(); }
 
@@ -187,7 +190,7 @@ class AllocatedNode : public Node,
     }
   }
 
-  /// A back-end's console is the front-end's, line by line, with the node's id.
+  /// Lines of the back-end's console.
   void Console(const std::string& text) {
     line_ += text;
     size_t end;
@@ -195,14 +198,17 @@ class AllocatedNode : public Node,
       auto line = line_.substr(0, end);
       line_.erase(0, end + 1);
       if (!line.empty() && line.back() == '\r') line.pop_back();
-      platform::WriteConsole("[node " + std::to_string(id_) + "] " + line +
-                             "\n");
+      if (shows_console_) {
+        platform::WriteConsole("[node " + std::to_string(id_) + "] " + line +
+                               "\n");
+      }
       console_tail_ = line;
     }
   }
 
   const NodeId id_;
   const std::string image_;
+  const bool shows_console_;
   const IpAddress host_;
   iaas::Node machine_;  // either of the two
   std::optional<hosted::NodeProcess> process_;
@@ -282,7 +288,7 @@ class HostedNodeAllocator : public NodeAllocator {
   Future<std::unique_ptr<Node>> StartProcess(NodeSpec spec) {
     NodeId id = next_node_++;
     Endpoint home{*Ipv4Address::Parse("127.0.0.1"), home_.port};
-    auto node = std::make_shared<AllocatedNode>(id, spec.image, home.address);
+    auto node = std::make_shared<AllocatedNode>(id, spec, home.address);
     return Handle(
         node,
         node->Start({.program = std::filesystem::absolute(spec.image).string(),
@@ -313,7 +319,7 @@ class HostedNodeAllocator : public NodeAllocator {
         request.forwards.push_back({.guest_port = port});
       }
     }
-    auto node = std::make_shared<AllocatedNode>(id, spec.image, home_.address);
+    auto node = std::make_shared<AllocatedNode>(id, spec, home_.address);
     return Handle(node,
                   node->Start(session_, std::move(request), spec.deadline));
   }

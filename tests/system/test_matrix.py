@@ -2,8 +2,10 @@
 """The Python module ebbrt: matrices whose tiles live on back-ends, against NumPy;
 with processes for machines, and with machines."""
 
+import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import textwrap
@@ -24,18 +26,18 @@ class MatrixTest(unittest.TestCase):
         self.package = require(app / "python" / "ebbrt" / "__init__.py").parent.parent
         self.namespace = self.enterContext(Namespace("matrix"))
 
-    def environment(self, machine: str) -> dict:
-        image = self.process_image if machine == "process" else self.machine_image
+    def environment(self) -> dict:
         return self.namespace.environment(
-            PYTHONPATH=str(self.package), EBBRT_MATRIX_IMAGE=str(image))
+            PYTHONPATH=str(self.package), EBBRT_MATRIX_IMAGE=str(self.machine_image),
+            EBBRT_MATRIX_PROGRAM=str(self.process_image))
 
-    def start(self, words: list, machine: str = "process", **options) -> subprocess.Popen:
+    def start(self, words: list, **options) -> subprocess.Popen:
         return self.namespace.start(["/usr/bin/python3", *words], text=True,
-                                    env=self.environment(machine), stdout=subprocess.PIPE,
+                                    env=self.environment(), stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, **options)
 
-    def python(self, words: list, machine: str = "process", seconds: float = 120):
-        python = self.start(words, machine)
+    def python(self, words: list, seconds: float = 120):
+        python = self.start(words)
         try:
             out, errors = python.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -45,8 +47,8 @@ class MatrixTest(unittest.TestCase):
         self.namespace.assert_clean(self)
         return out
 
-    def script(self, text: str, machine: str = "process", **options) -> str:
-        return self.python(["-c", textwrap.dedent(text)], machine, **options)
+    def script(self, text: str, **options) -> str:
+        return self.python(["-c", textwrap.dedent(text)], **options)
 
     def test_random_expressions(self) -> None:
         for nodes in (1, 2, 5):
@@ -55,8 +57,7 @@ class MatrixTest(unittest.TestCase):
             self.assertEqual(said, "170 expressions agree\n")
 
     def test_random_expressions_on_machines(self) -> None:
-        said = self.python([HERE / "matrix" / "random_expressions.py", SEED, 30, 3, "microvm"],
-                           "microvm")
+        said = self.python([HERE / "matrix" / "random_expressions.py", SEED, 30, 3, "microvm"])
         self.assertEqual(said, "30 expressions agree\n")
 
     def test_the_documentation_s_examples(self) -> None:
@@ -83,7 +84,7 @@ class MatrixTest(unittest.TestCase):
                 if ebbrt.nodes() == 0: break
                 time.sleep(0.05)
             assert ebbrt.nodes() == 0, ebbrt.nodes()
-        """, "microvm")
+        """)
 
     def test_large_tiles_travel_in_parts(self) -> None:
         for machine in ("process", "microvm"):
@@ -94,7 +95,7 @@ class MatrixTest(unittest.TestCase):
                 A = ebbrt.Matrix.from_numpy(a, tile=2500)
                 assert (A.T.in_tiles(1150).numpy() == a.T).all()
                 assert A[2499, 2299] == a[-1, -1]
-            """, machine)
+            """)
 
     def test_what_is_wrong_is_named(self) -> None:
         self.script("""
@@ -118,10 +119,15 @@ class MatrixTest(unittest.TestCase):
             raises(IndexError, "index 3 is out of range of 3 rows", lambda: A[3, 0])
             raises(IndexError, "index -5 is out of range of 4 columns", lambda: A[0, -5])
             raises(ValueError, "tiles", lambda: ebbrt.Matrix(2**31, 2**31, tile=1))
-            raises(TypeError, "complex128", lambda: ebbrt.Matrix.from_numpy([[1j]]))
+            C = ebbrt.Matrix(3, 4, dtype="complex64")
+            raises(TypeError, "complex128", lambda: ebbrt.Matrix.from_numpy([[1j]], dtype="float64"))
+            raises(TypeError, "complex", lambda: ebbrt.Matrix.full(1, 1, 1j, dtype="float32"))
+            raises(TypeError, "complex numbers", lambda: A.__setitem__((0, 0), 1j))
+            raises(TypeError, "complex numbers", lambda: A.__setitem__((slice(3), slice(4)), C))
+            raises(TypeError, "take real, imag or abs()", lambda: C.astype("float64"))
+            raises(TypeError, "no order", C.max)
+            raises(TypeError, "NoneType", lambda: ebbrt.Matrix.full(1, 1, None))
             raises(TypeError, "U1", lambda: ebbrt.Matrix.from_numpy([["1"]]))
-            raises(TypeError, "", lambda: A * 1j)
-            raises(TypeError, "", lambda: A * numpy.complex128(1j))
             raises(TypeError, "", lambda: A + b"2")
             if os.fork() == 0:
                 raises(RuntimeError, "fork", A.sum)
@@ -130,7 +136,7 @@ class MatrixTest(unittest.TestCase):
             raises(ValueError, "step", lambda: A[::2, :])
             raises(ValueError, "rows: -1", lambda: ebbrt.Matrix(-1, 2))
             raises(ValueError, "tile: 0", lambda: ebbrt.Matrix(1, 2, tile=0))
-            raises(TypeError, "float64", lambda: ebbrt.Matrix(1, 2, dtype="int8"))
+            raises(TypeError, "int8 is not one of float32", lambda: ebbrt.Matrix(1, 2, dtype="int8"))
             raises(TypeError, "pickle", lambda: pickle.dumps(A))
             raises(TypeError, "true", lambda: bool(A))
             raises(ValueError, "'nosuch'", lambda: A.map("nosuch"))
@@ -202,6 +208,106 @@ class MatrixTest(unittest.TestCase):
             assert abs(A.min() - 300) < 1
         """)
 
+    def test_elements_of_every_type(self) -> None:
+        self.script("""
+            import ebbrt, itertools, numpy
+            ebbrt.start(nodes=3, machine="process")
+            rng = numpy.random.default_rng(5)
+            arrays = []
+            for name in "float32", "float64", "complex64", "complex128":
+                parts = rng.random((2, 5, 4)) - 0.5
+                array = (parts[0] + 1j * parts[1] if "complex" in name else parts[0]).astype(name)
+                arrays.append(array)
+                A = ebbrt.Matrix.from_numpy(array, tile=(2, 3))
+                assert A.dtype == array.dtype and name in repr(A)
+                assert (A.numpy() == array).all() and A.numpy().dtype == array.dtype
+                assert A[4, 3] == array[4, 3] and type(A[0, 0]) is ("complex" in name and complex or float)
+                wide = array.astype("complex128" if "complex" in name else "float64")
+                assert numpy.isclose(A.sum(), wide.sum()) and numpy.isclose(A.mean(), wide.mean())
+                assert numpy.isclose(A.norm(), numpy.linalg.norm(wide))
+                for ours, theirs in (
+                    (abs(A), abs(array)), (A.real, array.real), (A.imag, array.imag),
+                    (A.conj(), array.conj()), (A * 2, array * 2), (A * 2j, array * 2j),
+                    (2j - A, 2j - array), (A / (1 + 1j), array / (1 + 1j)), (-A, -array),
+                    (A + numpy.complex64(1j), array + numpy.complex64(1j)), (A ** 2, array ** 2),
+                    (A.T, array.T), (A[1:3, 2:], array[1:3, 2:]), (A.map("exp"), numpy.exp(array)),
+                    (A.map("tanh"), numpy.tanh(array)), (A.in_tiles(4), array),
+                    (A.astype("complex128"), array.astype("complex128")),
+                ):
+                    assert ours.dtype == theirs.dtype, (name, ours, theirs.dtype)
+                    assert numpy.allclose(ours.numpy(), theirs, rtol=1e-5), (ours.numpy(), theirs)
+                zeros, full = ebbrt.Matrix(3, 3, dtype=name), ebbrt.Matrix.full(3, 3, 2, dtype=name)
+                assert zeros.dtype == full.dtype == array.dtype and full.sum() == 18
+                assert ebbrt.Matrix.identity(3, dtype=name).sum() == 3
+                assert ebbrt.Matrix.random(3, 3, 1, 2, name) == ebbrt.Matrix.random(3, 3, 1, 3, name)
+                A[0, 0] = 7
+                A[1:3, 0:2] = numpy.float64(3)
+                assert A.dtype == array.dtype and A[2, 1] == 3 and A[0, 0] == 7
+                assert (A @ ebbrt.Matrix(4, 0, dtype=name)).dtype == array.dtype
+            for a, b in itertools.product(arrays, arrays):
+                A, B = ebbrt.Matrix.from_numpy(a, tile=3), ebbrt.Matrix.from_numpy(b, tile=(2, 4))
+                for ours, theirs in ((A + B, a + b), (A - B, a - b), (A * B, a * b), (A / B, a / b),
+                                     (A.T @ B, a.T @ b), (a.T @ B, a.T @ b)):
+                    assert ours.dtype == theirs.dtype, (a.dtype, b.dtype, ours.dtype, theirs.dtype)
+                    assert numpy.allclose(ours.numpy(), theirs, rtol=1e-3, atol=1e-5)
+                assert (A == B) == (a == b).all()
+            assert ebbrt.Matrix.full(2, 2, 1j).dtype == "complex128"
+            assert ebbrt.Matrix.from_numpy([[1, 2]]).dtype == "float64"
+            assert ebbrt.Matrix.from_numpy([[1, 2]], dtype="complex64").dtype == "complex64"
+            vector = numpy.array([1j, 2, 3, 4])
+            assert numpy.allclose(ebbrt.Matrix.from_numpy(arrays[0]) @ vector, arrays[0] @ vector)
+        """)
+
+    def test_consoles_are_shown_if_wanted(self) -> None:
+        for machine, line in (("microvm", "network on"), ("process", "")):
+            for wanted in (True, False):
+                python = self.start(["-c", textwrap.dedent(f"""
+                    import ebbrt, sys
+                    ebbrt.start(nodes=1, machine="{machine}", console={wanted})
+                    ebbrt.Matrix(3, 3).sum()
+                """)])
+                out, errors = python.communicate(timeout=60)
+                self.assertEqual(python.returncode, 0, errors)
+                if wanted and line:
+                    self.assertRegex(out + errors, rf"\[node [0-9]+\] .*{line}")
+                else:
+                    self.assertEqual(out + errors, "")
+
+    def test_what_takes_long_shows_its_progress_on_a_terminal(self) -> None:
+        for options, terminal, shows in (("", True, True), ("", False, False),
+                                         (", progress=True", False, True),
+                                         (", progress=False", True, False)):
+            # Some billion products: no machine does that in a second.
+            work = textwrap.dedent(f"""
+                import ebbrt
+                ebbrt.start(nodes=1, machine="process"{options})
+                A = ebbrt.Matrix.random(2400, 2400, tile=300)
+                print((A @ A).sum() > 0)
+            """)
+            said = self.standard_error(work, terminal)
+            with self.subTest(options=options, terminal=terminal):
+                if shows:
+                    self.assertRegex(said, r"ebbrt: .*[1-9][0-9]*/128 .* tiles")
+                else:
+                    self.assertEqual(said, "")
+
+    def standard_error(self, script: str, terminal: bool) -> str:
+        """What the script says there, which is a terminal or a pipe."""
+        ours, theirs = os.openpty() if terminal else os.pipe()
+        with open(ours, "rb", buffering=0) as reader:
+            python = self.namespace.start(
+                ["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE, stderr=theirs,
+                env=self.environment(), text=True)
+            os.close(theirs)
+            said = b""
+            with contextlib.suppress(OSError):  # so a terminal's end is told
+                while part := reader.read(65536):
+                    said += part
+            out, _ = python.communicate(timeout=60)
+        self.assertEqual((python.returncode, out), (0, "True\n"), said)
+        self.namespace.assert_clean(self)
+        return said.decode()
+
     def test_a_lost_node_is_computed_again_where_that_can_be(self) -> None:
         self.script("""
             import ebbrt, os, signal, subprocess, time, numpy
@@ -254,7 +360,7 @@ class MatrixTest(unittest.TestCase):
                 raise AssertionError
             os.environ["EBBRT_IAASD"] = right
             assert ebbrt.Matrix.identity(3).sum() == 3
-        """, "microvm")
+        """)
 
     def test_an_image_of_another_application(self) -> None:
         other = require(HOSTED / "apps" / "memcached" / "memcached_hosted")
@@ -280,7 +386,7 @@ class MatrixTest(unittest.TestCase):
                 A = A + 1
                 if i % 7 == 0: A.sum()
             assert abs(A.sum() - before - 80e6) < 1e-3, A.sum() - before
-        """, "microvm")
+        """)
 
     def test_stop_while_others_wait(self) -> None:
         self.script("""
@@ -301,7 +407,7 @@ class MatrixTest(unittest.TestCase):
             for thread in threads: thread.join(20)
             assert len(errors) == 3, errors
             print(*map(repr, errors))
-        """, "microvm")
+        """)
 
     def test_memory_that_a_node_does_not_have(self) -> None:
         self.script("""
@@ -315,7 +421,7 @@ class MatrixTest(unittest.TestCase):
             else:
                 raise AssertionError
             assert ebbrt.Matrix(100, 100).sum() == 0
-        """, "microvm")
+        """)
 
     def test_interrupted_work_leaves_the_session_usable(self) -> None:
         python = self.start(["-c", textwrap.dedent("""
@@ -330,7 +436,7 @@ class MatrixTest(unittest.TestCase):
             except KeyboardInterrupt:
                 print("interrupted", flush=True)
             print(ebbrt.Matrix.identity(3).sum(), flush=True)
-        """)], "microvm")
+        """)])
         try:
             self.assertEqual(python.stdout.readline(), "begins\n", python.poll())
             python.send_signal(signal.SIGINT)
@@ -350,12 +456,34 @@ class MatrixTest(unittest.TestCase):
                 A = ebbrt.Matrix.random(100, 100, tile=50).evaluate()
                 print("there", flush=True)
                 time.sleep(100)
-            """)], machine)
+            """)])
             self.assertEqual(python.stdout.readline(), "there\n")
             python.kill()
             python.communicate()
             eventually(lambda: not self.namespace.inhabitants())
             self.namespace.assert_clean(self)
+
+    def test_sage(self) -> None:
+        """The documentation's worksheet, the module's own examples, and the session
+        that a user begins."""
+        if shutil.which("sage") is None:
+            self.skipTest("Sage is not installed (its gigabytes CI alone installs); "
+                          "./ebbrt run sage does that")
+        run = [HERE.parents[1] / "ebbrt", "run", "--no-build", "sage"]
+        for file in (HERE.parents[1] / "docs" / "sage-worksheet.rst",
+                     self.package / "ebbrt" / "__init__.py"):
+            result = self.namespace.run([*run, "-t", file], capture_output=True, text=True)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertRegex(result.stdout, r"\[[0-9]{2} tests, ")
+            self.namespace.assert_clean(self)
+        # What a session is told is not what it says.
+        session = "ebbrt.start(nodes=1)\nebbrt.Matrix.full(2, 2, pi).sum() - 4 * RDF.pi() + 321\n"
+        result = self.namespace.run(run, input=session, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("321.0", result.stdout)
+        # Sage's own cleaner looks every ten seconds whether it can end.
+        eventually(lambda: not self.namespace.inhabitants(), 30)
+        self.namespace.assert_clean(self)
 
     def test_run_python(self) -> None:
         result = self.namespace.run(

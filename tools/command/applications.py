@@ -26,6 +26,7 @@ class Application:
     # The front-end is a module of this interpreter, which needs packages.
     interpreter: str = ""
     packages: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()  # targets of the hosted tree that it starts
 
     def _built(self, tree: str) -> pathlib.Path:
         return builds.TREES[tree].path / "apps" / (self.room or self.name)
@@ -47,7 +48,10 @@ class Application:
         return {
             "PYTHONPATH": ":".join(modules),
             "EBBRT_MATRIX_IMAGE": str(self.image_path()),
+            "EBBRT_MATRIX_PROGRAM": str(self._built("hosted") / "matrix_backend"),
             "EBBRT_IAASD": str(hosted / "tools" / "iaasd" / "iaasd"),
+            # Of Sage alone.
+            "SAGE_STARTUP_FILE": str(paths.ROOT / "apps" / self.room / "python" / "startup.sage"),
         }
 
 
@@ -86,6 +90,19 @@ APPLICATIONS = {
             room="sage-matrix",
             interpreter="/usr/bin/python3",
             packages=("python",),
+            programs=("matrix_backend",),
+        ),
+        Application(
+            "sage",
+            "Sage with the module ebbrt loaded; installs Sage, which takes some GB",
+            "sage [ARGUMENT...]",
+            "matrix_python",
+            "matrix",
+            lambda image, words: words,
+            room="sage-matrix",
+            interpreter="/usr/bin/sage",
+            packages=("python", "sage"),
+            programs=("matrix_backend",),
         ),
     )
 }
@@ -103,7 +120,7 @@ def find(name: str) -> Application:
 def prepare(application: Application) -> None:
     """Builds what the application needs to run."""
     packages.require("build", "run", *application.packages)
-    hosted = [application.front_end, "iaasd", "iaasctl"]
+    hosted = [application.front_end, *application.programs, "iaasd", "iaasctl"]
     builds.build(builds.TREES["hosted"], hosted)
     builds.build(builds.TREES["native"], [application.image])
 

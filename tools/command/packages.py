@@ -28,7 +28,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "python3-dev",
     ),
     "run": ("qemu-system-x86", "iproute2"),
-    "python": ("python3-numpy",),
+    "python": ("python3-numpy", "python3-tqdm"),
+    "sage": ("sagemath",),
     "test": (
         "libmemcached-tools",
         "python3-pymemcache",
@@ -39,10 +40,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ruby-dalli",
         "libcache-memcached-fast-perl",
         "python3-numpy",
+        "python3-tqdm",
         "curl",
     ),
-    # Whose installation starts a server: only where nobody else works.
-    "servers": ("nginx-light", "libnginx-mod-http-memc"),
+    # Whose installation starts a server, or takes some GB: only where nobody else
+    # works.
+    "ci": ("nginx-light", "libnginx-mod-http-memc", "sagemath"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
     "bench": ("libmemcached-tools", "librsvg2-bin", "fonts-dejavu-core"),

@@ -39,7 +39,7 @@ SANITIZED = (
 def _require_packages() -> None:
     packages.require("run", "test")
     if os.environ.get("CI"):
-        packages.require("servers")
+        packages.require("ci")
 
 
 def files() -> list[pathlib.Path]:

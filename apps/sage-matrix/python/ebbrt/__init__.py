@@ -8,6 +8,20 @@
     (200, 200)
     >>> abs(B - B.T).max()
     0.0
+
+Sage's numbers, vectors and matrices take part (docs/sage-worksheet.rst has more):
+
+    sage: A = ebbrt.Matrix.from_numpy(matrix(RDF, 2, [1, 2, 3, 4]), tile=1)
+    sage: (1/2 * A @ A).sage()
+    [ 3.5  5.0]
+    [ 7.5 11.0]
+    sage: (I * A)[1, 0]
+    3j
+    sage: A @ vector([1, -1])
+    (-1.0, -1.0)
+    sage: A == A.sage()
+    True
+
     >>> ebbrt.stop()
 
 Operations only note what is to be done. Tiles are computed when a value is asked
@@ -19,8 +33,11 @@ import numbers
 import operator
 import os
 import pathlib
+import sys
+import threading
 
 import numpy
+import tqdm
 
 from ebbrt import _core
 from ebbrt._core import AllocationFailed, MatrixLost, NodeLost
@@ -28,21 +45,52 @@ from ebbrt._core import AllocationFailed, MatrixLost, NodeLost
 __all__ = ["AllocationFailed", "Matrix", "MatrixLost", "NodeLost", "nodes", "start", "stop"]
 
 _TILE = 512
+# In the order of the numbers that _core gives them.
+_TYPES = [numpy.dtype(name) for name in "float32 float64 complex64 complex128".split()]
 _UNARY = {
     name: number
     for number, name in enumerate(
-        "add multiply divide reverse_subtract reverse_divide power reverse_power abs sqrt exp log sin cos tanh".split()
+        "add multiply divide reverse_subtract reverse_divide power reverse_power abs sqrt exp log sin cos tanh "
+        "real imag conj".split()
     )
 }
 _BINARY = {name: number for number, name in enumerate("add subtract multiply divide equal".split())}
 _MAPS = "abs sqrt exp log sin cos tanh".split()
 
 
-def start(nodes=4, memory=128, machine="microvm", image=None):
+class _Progress:
+    """Shows how many of the tiles that the main thread waits for are computed, if it
+    waits for more than a second."""
+
+    def __init__(self, wanted):
+        # As tqdm's: None is on a terminal only.
+        self._disable = None if wanted is None else not wanted
+        self._bar = None
+
+    def __call__(self, done=None, asked=None):
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if done is None:
+            if self._bar is not None:
+                self._bar.close()
+            self._bar = None
+            return
+        if self._bar is None:
+            self._bar = tqdm.tqdm(desc="ebbrt", total=asked, unit=" tiles", leave=False, delay=1,
+                                  miniters=0, disable=self._disable, file=sys.stderr)
+        self._bar.total = asked
+        self._bar.update(done - self._bar.n)
+
+
+def start(nodes=4, memory=128, machine="microvm", image=None, progress=None, console=False):
     """Makes this process a front-end. Machines are booted later, when tiles need
     them: at most `nodes`, each with `memory` MiB. Once per process.
 
-    `machine` is microvm, pc, q35, or process, with which `image` is a program.
+    `machine` is microvm, pc, q35, or process, with which `image` is a program; without
+    one it is that of the environment's EBBRT_MATRIX_IMAGE, for processes
+    EBBRT_MATRIX_PROGRAM, which `ebbrt run` sets. What takes more than a second shows its progress if `progress` is true, or if standard
+    error is a terminal and it is None; `console` shows what the machines write to
+    theirs.
     """
     if not 1 <= operator.index(nodes) <= 250:
         raise ValueError(f"nodes: {nodes} should be from 1 to 250")
@@ -50,12 +98,14 @@ def start(nodes=4, memory=128, machine="microvm", image=None):
         raise ValueError(f"machine: {machine!r} is not microvm, pc, q35 or process")
     if operator.index(memory) < 16:
         raise ValueError(f"memory: {memory} MiB should be at least 16")
-    image = image or os.environ.get("EBBRT_MATRIX_IMAGE")
+    variable = "EBBRT_MATRIX_PROGRAM" if machine == "process" else "EBBRT_MATRIX_IMAGE"
+    image = image or os.environ.get(variable)
     if not image:
-        raise ValueError("image: say which, or set EBBRT_MATRIX_IMAGE")
+        raise ValueError(f"image: say which, or set {variable}")
     if not pathlib.Path(image).is_file():
         raise FileNotFoundError(f"image: there is no file {image}")
-    _core.start(str(image), nodes, memory, machine)
+    _core.start(str(image), nodes, memory, machine, bool(console))
+    _core.show_progress(_Progress(progress))
 
 
 def stop():
@@ -84,11 +134,51 @@ def _tiles(tile):
     return _size("tile", rows, 1, 2**16), _size("tile", columns, 1, 2**16)
 
 
+def _type(dtype):
+    """The number of an element's type."""
+    if numpy.dtype(dtype) not in _TYPES:
+        raise TypeError(f"dtype: {dtype} is not one of {', '.join(map(str, _TYPES))}")
+    return _TYPES.index(numpy.dtype(dtype))
+
+
+def _array(value):
+    """What can be elements of matrices: an array, or a matrix or vector of Sage's."""
+    if isinstance(value, numpy.ndarray):
+        return value
+    # Sage's own __array__ takes each element for itself.
+    return numpy.asarray(value.numpy() if _is_sages(value) else value)
+
+
+def _is_sages(value):
+    """Whether it is a matrix or a vector of Sage's."""
+    return type(value).__module__.startswith("sage.") and hasattr(value, "numpy")
+
+
+def _number(value):
+    """A number as Python's float or complex, None if it is none."""
+    if isinstance(value, (numbers.Real, numpy.bool_)):
+        return float(value)
+    if isinstance(value, numbers.Complex):
+        return complex(value)
+    if isinstance(value, (Matrix, numpy.ndarray)):
+        return None
+    # Sage's own numbers are none of Python's, but become such.
+    for kind, conversion in ((float, "__float__"), (complex, "__complex__")):
+        if hasattr(value, conversion):
+            try:
+                return kind(value)
+            except (TypeError, ValueError):
+                pass
+    return None
+
+
 class Matrix:
-    """A matrix of float64.
+    """A matrix of float64, or of float32, complex64 or complex128.
 
     Arithmetic is NumPy's: * and / go element by element, @ is the product;
-    a number may take the place of either side. == compares whole matrices.
+    a number may take the place of either side. Elements of two types become
+    those of the smallest that holds both; a number leaves them as they are, but
+    for a complex one. == compares whole matrices.
     """
 
     # NumPy leaves operators with its arrays on the left to us.
@@ -97,9 +187,7 @@ class Matrix:
 
     def __init__(self, rows, columns, tile=_TILE, dtype="float64"):
         """Of zeros."""
-        if numpy.dtype(dtype) != numpy.float64:
-            raise TypeError(f"dtype: {dtype} is not supported; float64 is")
-        self._expression = Matrix.full(rows, columns, 0.0, tile)._expression
+        self._expression = Matrix.full(rows, columns, 0.0, tile, dtype)._expression
 
     @classmethod
     def _of(cls, expression):
@@ -107,52 +195,75 @@ class Matrix:
         matrix._expression = expression
         return matrix
 
+    @staticmethod
+    def _grid(rows, columns, tile, dtype):
+        return _core.Grid(_size("rows", rows), _size("columns", columns), *_tiles(tile), _type(dtype))
+
     @classmethod
-    def full(cls, rows, columns, value, tile=_TILE):
+    def full(cls, rows, columns, value, tile=_TILE, dtype=None):
         """Each element is `value`."""
-        rows, columns = _size("rows", rows), _size("columns", columns)
-        return cls._of(_core.constant(rows, columns, *_tiles(tile), float(value)))
+        number = _number(value)
+        if number is None:
+            raise TypeError(f"value: a {type(value).__name__} is not a number")
+        if dtype is None:
+            dtype = "complex128" if isinstance(number, complex) else "float64"
+        if isinstance(number, complex) and not numpy.issubdtype(dtype, numpy.complexfloating):
+            raise TypeError(f"value: {value} is complex, and {dtype} is not")
+        return cls._of(_core.constant(cls._grid(rows, columns, tile, dtype), number))
 
     @classmethod
-    def zeros(cls, rows, columns, tile=_TILE):
-        return cls.full(rows, columns, 0.0, tile)
+    def zeros(cls, rows, columns, tile=_TILE, dtype="float64"):
+        return cls.full(rows, columns, 0.0, tile, dtype)
 
     @classmethod
-    def identity(cls, size, tile=_TILE):
-        return cls._of(_core.identity(_size("size", size), *_tiles(tile)))
+    def identity(cls, size, tile=_TILE, dtype="float64"):
+        return cls._of(_core.identity(cls._grid(size, size, tile, dtype)))
 
     @classmethod
-    def random(cls, rows, columns, seed=0, tile=_TILE):
-        """Of [0, 1), the same for the same seed however the matrix is tiled."""
-        rows, columns = _size("rows", rows), _size("columns", columns)
+    def random(cls, rows, columns, seed=0, tile=_TILE, dtype="float64"):
+        """Of [0, 1), complex ones in both parts; the same for the same seed however
+        the matrix is tiled."""
         seed = _size("seed", seed, 0, 2**64 - 1)
-        return cls._of(_core.random(rows, columns, *_tiles(tile), seed))
+        return cls._of(_core.random(cls._grid(rows, columns, tile, dtype), seed))
 
     @classmethod
-    def from_numpy(cls, array, tile=_TILE):
-        """A copy of an array of two dimensions, or of anything that makes one."""
-        array = numpy.asarray(array)
-        if not (array.dtype == object or numpy.can_cast(array.dtype, numpy.float64, "same_kind")):
-            raise TypeError(f"elements of {array.dtype} can't be those of a matrix of float64")
-        array = numpy.ascontiguousarray(array, dtype=numpy.float64)
-        return cls._of(_core.from_array(array, *_tiles(tile)))
+    def from_numpy(cls, array, tile=_TILE, dtype=None):
+        """A copy of an array of two dimensions, of a matrix of Sage's, or of anything
+        that makes an array. What is none of the types of matrices becomes float64."""
+        array = _array(array)
+        if array.dtype == object and dtype is None:
+            try:
+                array = array.astype(numpy.float64)
+            except TypeError:
+                array = array.astype(numpy.complex128)
+        if array.ndim != 2:
+            raise ValueError(f"a matrix has two dimensions, this array has {array.ndim}")
+        if dtype is None:
+            dtype = array.dtype if array.dtype in _TYPES else numpy.float64
+        grid = cls._grid(*array.shape, tile, dtype)
+        if not (array.dtype == object or numpy.can_cast(array.dtype, dtype, "same_kind")):
+            raise TypeError(f"elements of {array.dtype} can't be those of a matrix of {dtype}")
+        return cls._of(_core.from_buffer(grid, numpy.ascontiguousarray(array, dtype=dtype)))
 
     # --- what it is ---------------------------------------------------------
     @property
     def shape(self):
-        return self._expression.shape
+        return self._expression.grid.shape
 
     @property
     def tile(self):
-        return self._expression.tile
+        return self._expression.grid.tile
 
     @property
     def dtype(self):
-        return numpy.dtype(numpy.float64)
+        return _TYPES[self._expression.grid.type]
+
+    def _holds_complex(self):
+        return self.dtype.kind == "c"
 
     def __repr__(self):
         (rows, columns), (down, across) = self.shape, self.tile
-        return f"Matrix of {rows} x {columns} float64, in tiles of {down} x {across}"
+        return f"Matrix of {rows} x {columns} {self.dtype}, in tiles of {down} x {across}"
 
     def __len__(self):
         return self.shape[0]
@@ -168,16 +279,20 @@ class Matrix:
     # --- values -------------------------------------------------------------
     def numpy(self):
         """All elements, as an array of this process's own."""
-        return self._expression.array()
+        return self._expression.bytes().view(self.dtype).reshape(self.shape)
 
     def __array__(self, dtype=None):
         return numpy.asarray(self.numpy(), dtype=dtype)
 
     def sage(self):
-        """As Sage's matrix(RDF, ...)."""
-        from sage.all import RDF, matrix
+        """As Sage's matrix(RDF, ...), of complex elements matrix(CDF, ...)."""
+        from sage.all import CDF, RDF, matrix
 
-        return matrix(RDF, self.numpy())
+        return matrix(CDF if self._holds_complex() else RDF, self.numpy())
+
+    def _matrix_(self, ring=None):
+        """What Sage's matrix() asks for."""
+        return self.sage() if ring is None else self.sage().change_ring(ring)
 
     def evaluate(self):
         """Computes all tiles now; the matrix."""
@@ -185,7 +300,9 @@ class Matrix:
         return self
 
     def sum(self):
-        return self._expression.reduce()[0]
+        """Of all elements, in double precision."""
+        total = self._expression.reduce()[0]
+        return total if self._holds_complex() else total.real
 
     def min(self):
         return self._extreme("min", 1)
@@ -204,6 +321,8 @@ class Matrix:
         return self._expression.reduce()[3] ** 0.5
 
     def _extreme(self, what, place):
+        if self._holds_complex():
+            raise TypeError(f"{what}: complex numbers have no order")
         if 0 in self.shape:
             raise ValueError(f"{what} of a matrix without elements")
         reduction = self._expression.reduce()
@@ -211,77 +330,81 @@ class Matrix:
 
     # --- arithmetic ---------------------------------------------------------
     def _apply(self, function, operand=0.0):
-        return Matrix._of(self._expression.apply(_UNARY[function], float(operand)))
+        """Where the operand is a number."""
+        number = _number(operand)
+        if number is None:
+            return NotImplemented
+        matrix = self._complex() if isinstance(number, complex) else self
+        return Matrix._of(matrix._expression.apply(_UNARY[function], number))
+
+    def _complex(self):
+        """The same with complex elements."""
+        return self.astype(numpy.result_type(self.dtype, numpy.complex64))
 
     def _combine(self, function, other):
-        other = self._matrix(other)
-        if other is None:
+        right = self._operand(function, other)
+        if right is None:
             return NotImplemented
-        return Matrix._of(self._expression.combine(_BINARY[function], other._expression))
+        return Matrix._of(self._expression.combine(_BINARY[function], right._expression))
+
+    def _operand(self, function, other):
+        """`other` as a matrix to go element by element with, None if it is none."""
+        if function in ("multiply", "divide") and _is_sages(other):
+            raise TypeError(f"{function}: * of Sage's matrices is their product, of these their elements': take @, or "
+                            "Matrix.from_numpy() of it")
+        return self._matrix(other)
 
     def _matrix(self, other):
         """`other` as a matrix, None if it can't be one."""
         if isinstance(other, Matrix):
             return other
-        if isinstance(other, numpy.ndarray) and other.ndim == 2:
-            return Matrix.from_numpy(other, self.tile)
+        if isinstance(other, numpy.ndarray) or _is_sages(other):
+            array = _array(other)
+            return Matrix.from_numpy(array, self.tile) if array.ndim == 2 else None
         return None
 
-    @staticmethod
-    def _is_number(value):
-        if isinstance(value, (numbers.Real, numpy.bool_)):
-            return True
-        # Sage's own numbers are none of Python's, but become floats.
-        return hasattr(value, "__float__") and not isinstance(
-            value, (Matrix, numpy.ndarray, numbers.Complex, numpy.complexfloating))
+    def _either(self, function, other):
+        """With a number, or with a matrix."""
+        result = self._apply(function, other)
+        return self._combine(function, other) if result is NotImplemented else result
+
+    def _reversed(self, function, other):
+        """With the number or matrix on the left."""
+        result = self._apply("reverse_" + function, other)
+        if result is not NotImplemented or (left := self._operand(function, other)) is None:
+            return result
+        return left._combine(function, self)
 
     def __add__(self, other):
-        if self._is_number(other):
-            return self._apply("add", other)
-        return self._combine("add", other)
+        return self._either("add", other)
 
     def __radd__(self, other):
         return self + other
 
     def __sub__(self, other):
-        if self._is_number(other):
-            return self._apply("add", -float(other))
-        return self._combine("subtract", other)
+        number = _number(other)
+        return self._combine("subtract", other) if number is None else self._apply("add", -number)
 
     def __rsub__(self, other):
-        if self._is_number(other):
-            return self._apply("reverse_subtract", other)
-        left = self._matrix(other)
-        return NotImplemented if left is None else left - self
+        return self._reversed("subtract", other)
 
     def __mul__(self, other):
-        if self._is_number(other):
-            return self._apply("multiply", other)
-        return self._combine("multiply", other)
+        return self._either("multiply", other)
 
     def __rmul__(self, other):
         return self * other
 
     def __truediv__(self, other):
-        if self._is_number(other):
-            return self._apply("divide", other)
-        return self._combine("divide", other)
+        return self._either("divide", other)
 
     def __rtruediv__(self, other):
-        if self._is_number(other):
-            return self._apply("reverse_divide", other)
-        left = self._matrix(other)
-        return NotImplemented if left is None else left / self
+        return self._reversed("divide", other)
 
     def __pow__(self, exponent):
         """Element by element."""
-        if not self._is_number(exponent):
-            return NotImplemented
         return self._apply("power", exponent)
 
     def __rpow__(self, base):
-        if not self._is_number(base):
-            return NotImplemented
         return self._apply("reverse_power", base)
 
     def __neg__(self):
@@ -293,6 +416,25 @@ class Matrix:
     def __abs__(self):
         return self._apply("abs")
 
+    @property
+    def real(self):
+        return self._apply("real")
+
+    @property
+    def imag(self):
+        return self._apply("imag")
+
+    def conj(self):
+        return self._apply("conj")
+
+    def astype(self, dtype):
+        """With elements of another type, rounded to it; complex ones don't become
+        real: take `real`, `imag` or abs()."""
+        to = _type(dtype)
+        if self._holds_complex() and _TYPES[to].kind != "c":
+            raise TypeError(f"astype: {self.dtype} does not become {dtype}; take real, imag or abs()")
+        return Matrix._of(self._expression.convert(to))
+
     def map(self, name):
         """A function of each element."""
         if name not in _MAPS:
@@ -300,20 +442,37 @@ class Matrix:
         return self._apply(name)
 
     def __matmul__(self, other):
-        if isinstance(other, numpy.ndarray) and other.ndim == 1:
-            column = Matrix.from_numpy(other.reshape(-1, 1), (self.tile[1], 1))
-            return (self @ column).numpy().reshape(-1)
+        if (vector := self._vector(other)) is not None:
+            column = Matrix.from_numpy(vector.reshape(-1, 1), (self.tile[1], 1))
+            return self._like(other, (self @ column).numpy().reshape(-1))
         other = self._matrix(other)
         if other is None:
             return NotImplemented
         return Matrix._of(self._expression.multiply(other._expression))
 
     def __rmatmul__(self, other):
-        if isinstance(other, numpy.ndarray) and other.ndim == 1:
-            row = Matrix.from_numpy(other.reshape(1, -1), (1, self.tile[0]))
-            return (row @ self).numpy().reshape(-1)
+        if (vector := self._vector(other)) is not None:
+            row = Matrix.from_numpy(vector.reshape(1, -1), (1, self.tile[0]))
+            return self._like(other, (row @ self).numpy().reshape(-1))
         left = self._matrix(other)
         return NotImplemented if left is None else left @ self
+
+    @staticmethod
+    def _vector(other):
+        """The array of one dimension that it is, or None."""
+        if isinstance(other, numpy.ndarray) or _is_sages(other):
+            array = _array(other)
+            return array if array.ndim == 1 else None
+        return None
+
+    @staticmethod
+    def _like(vector, values):
+        """Values as a vector of the same kind."""
+        if not _is_sages(vector):
+            return values
+        from sage.all import vector as make
+
+        return make(values)
 
     @property
     def T(self):
@@ -324,12 +483,11 @@ class Matrix:
 
     def __eq__(self, other):
         """Whether all elements are equal; of different shapes none are."""
-        if getattr(other, "shape", None) != self.shape:
-            return False if isinstance(other, (Matrix, numpy.ndarray)) else NotImplemented
-        if 0 in self.shape:
-            return True
-        equal = self._combine("equal", other)
-        return equal if equal is NotImplemented else equal._extreme("==", 1) == 1
+        if (right := self._matrix(other)) is None:
+            return False if isinstance(other, numpy.ndarray) else NotImplemented
+        if right.shape != self.shape:
+            return False
+        return 0 in self.shape or self._combine("equal", right).min() == 1
 
     # --- parts --------------------------------------------------------------
     def _index(self, index, axis):
@@ -346,7 +504,8 @@ class Matrix:
             raise TypeError("a matrix is indexed by two: A[row, column]")
         if not any(isinstance(part, slice) for part in key):
             row, column = (self._index(part, axis) for axis, part in enumerate(key))
-            return self._expression.element(row, column)
+            element = self._expression.element(row, column)
+            return element if self._holds_complex() else element.real
         return Matrix._of(self._expression.part(*self._part(key)))
 
     def _part(self, key):
@@ -370,12 +529,12 @@ class Matrix:
         if not isinstance(key, tuple) or len(key) != 2:
             raise TypeError("a matrix is indexed by two: A[row, column]")
         row, column, rows, columns = self._part(key)
-        if self._is_number(value):
-            part = Matrix.full(rows, columns, value, self.tile)
-        else:
-            part = self._matrix(value)
+        number = _number(value)
+        part = self._matrix(value) if number is None else Matrix.full(rows, columns, number, self.tile)
         if part is None:
             raise TypeError(f"a part can't be set to a {type(value).__name__}")
+        if part._holds_complex() and not self._holds_complex():
+            raise TypeError(f"a part of a matrix of {self.dtype} can't be set to complex numbers")
         if part.shape != (rows, columns):
             raise ValueError(f"the part is {rows} x {columns}, the value "
                              f"{part.shape[0]} x {part.shape[1]}")
@@ -383,7 +542,7 @@ class Matrix:
 
     def randomize(self, seed=0):
         """Becomes random(..., seed) of the same shape and tiles."""
-        self._expression = Matrix.random(*self.shape, seed, self.tile)._expression
+        self._expression = Matrix.random(*self.shape, seed, self.tile, self.dtype)._expression
 
     def in_tiles(self, tile):
         """The same matrix in tiles of another size."""
