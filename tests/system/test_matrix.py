@@ -475,7 +475,6 @@ class MatrixTest(unittest.TestCase):
             result = self.namespace.run([*run, "-t", file], capture_output=True, text=True)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             self.assertRegex(result.stdout, r"\[[0-9]{2} tests, ")
-            self.namespace.assert_clean(self)
         # What a session is told is not what it says.
         session = "ebbrt.start(nodes=1)\nebbrt.Matrix.full(2, 2, pi).sum() - 4 * RDF.pi() + 321\n"
         result = self.namespace.run(run, input=session, capture_output=True, text=True)
