@@ -8,10 +8,11 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import textwrap
 import unittest
 
-from harness import HOSTED, NATIVE, Namespace, eventually, require
+from harness import HOSTED, NATIVE, Namespace, eventually, processes, require
 
 HERE = pathlib.Path(__file__).resolve().parent
 SEED = int(os.environ.get("EBBRT_SEED", "1"))
@@ -470,18 +471,24 @@ class MatrixTest(unittest.TestCase):
             self.skipTest("Sage is not installed (its gigabytes CI alone installs); "
                           "./ebbrt run sage does that")
         run = [HERE.parents[1] / "ebbrt", "run", "--no-build", "sage"]
+        environment = self.namespace.environment(
+            DOT_SAGE=self.enterContext(tempfile.TemporaryDirectory()))
         for file in (HERE.parents[1] / "docs" / "sage-worksheet.rst",
                      self.package / "ebbrt" / "__init__.py"):
-            result = self.namespace.run([*run, "-t", file], capture_output=True, text=True)
+            result = self.namespace.run([*run, "-t", file], env=environment, capture_output=True,
+                                        text=True)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             self.assertRegex(result.stdout, r"\[[0-9]{2} tests, ")
         # What a session is told is not what it says.
         session = "ebbrt.start(nodes=1)\nebbrt.Matrix.full(2, 2, pi).sum() - 4 * RDF.pi() + 321\n"
-        result = self.namespace.run(run, input=session, capture_output=True, text=True)
+        result = self.namespace.run(run, env=environment, input=session, capture_output=True,
+                                    text=True)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("321.0", result.stdout)
-        # Sage's own cleaner looks every ten seconds whether it can end.
-        eventually(lambda: not self.namespace.inhabitants(), 30)
+        # Sage leaves a cleaner of its own behind, which ends after two minutes.
+        for cleaner in processes(r"^\S*python3 \S*/sage-cleaner") & self.namespace.inhabitants():
+            os.kill(cleaner, signal.SIGTERM)
+        eventually(lambda: not self.namespace.inhabitants())
         self.namespace.assert_clean(self)
 
     def test_run_python(self) -> None:
