@@ -338,6 +338,37 @@ class MatrixTest(unittest.TestCase):
             assert ebbrt.Matrix.identity(5).sum() == 5
         """)
 
+    def test_a_node_is_lost_while_others_fetch_from_it(self) -> None:
+        """Products whose factors lie on another node, which is killed meanwhile: who
+        waits is told, and the session goes on."""
+        self.script("""
+            import ebbrt, numpy, os, signal, subprocess, threading, time
+            ebbrt.start(nodes=3, machine="process")
+            A = ebbrt.Matrix.random(1200, 1200, 3, tile=300)
+            expected = (A.numpy() @ A.numpy()).sum()
+            told = 0
+            def kill(after):
+                time.sleep(after)
+                listed = subprocess.run(["pgrep", "-P", str(os.getpid()), "matrix_backend"],
+                                        capture_output=True, text=True).stdout.split()
+                os.kill(int(listed[0]), signal.SIGKILL)
+            for after in 0.0, 0.02, 0.1, 0.3:
+                A.evaluate()
+                killer = threading.Thread(target=kill, args=(after,))
+                killer.start()
+                while True:
+                    try:
+                        total = (A @ A).sum()
+                    except (ebbrt.NodeLost, ebbrt.AllocationFailed, RuntimeError) as error:
+                        told += 1
+                        continue
+                    if not killer.is_alive():
+                        break
+                killer.join()
+                assert abs(total / expected - 1) < 1e-12, (total, expected)
+            assert told > 0
+        """)
+
     def test_a_first_boot_that_fails_may_be_tried_again(self) -> None:
         self.script("""
             import ebbrt, os
