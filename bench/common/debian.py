@@ -65,10 +65,15 @@ class Memcached:
         return ["env", *where, str(self.path), *map(str, words)]
 
     def libraries(self) -> dict[str, pathlib.Path]:
-        """The files of its shared libraries and its loader, by where it looks."""
-        listed = output(["ldd", self.path], env={**os.environ, **self._where})
-        paths = map(pathlib.Path, re.findall(r"(/\S+) \(0x", listed))
-        return {
-            str(path if path.parent.name == "lib64" else LIBRARIES / path.name).lstrip("/"): path
-            for path in paths
-        }
+        return libraries(self.path, self._where)
+
+
+def libraries(program: pathlib.Path, where: dict[str, str] | None = None) -> dict[str, pathlib.Path]:
+    """The files of a program's shared libraries and its loader, by where it looks;
+    `where` has further words of its environment."""
+    listed = output(["ldd", program], env={**os.environ, **(where or {})})
+    paths = map(pathlib.Path, re.findall(r"(/\S+) \(0x", listed))
+    return {
+        str(path if path.parent.name == "lib64" else LIBRARIES / path.name).lstrip("/"): path
+        for path in paths
+    }

@@ -9,15 +9,15 @@ _BUILD = places.ROOT / "bench" / "linux_vm" / "build"
 DIRECTORY = places.OUTPUT / "linux_vm"
 
 
-def vm(words: str) -> dict:
-    """The arguments of a qemu.Vm that boots it, with `words` for its init. Builds
-    it if need be."""
+def vm(words: str, hosted: bool = False) -> dict:
+    """The arguments of a qemu.Vm that boots it, with `words` for its init; and with
+    the programs of the hosted library if asked. Builds it if need be."""
     built = subprocess.run([_BUILD], capture_output=True, text=True)
     if built.returncode != 0:
         raise places.Unusable(built.stderr.strip())
     return {
         "image": DIRECTORY / "vmlinuz",
-        "initrd": DIRECTORY / "initramfs.gz",
+        "initrd": DIRECTORY / ("initramfs-hosted.gz" if hosted else "initramfs.gz"),
         # microvm has no PCI, which the cloud kernel's virtio needs.
         "machine": "q35",
         "memory_mib": 512,

@@ -15,7 +15,7 @@ namespace {
 
 using ebbrt::matrix::Tile;
 
-constexpr unsigned kSizes[] = {100, 200, 400, 1000, 2000, 4000, 6000};
+constexpr unsigned kSizes[] = {100, 200, 400, 1000, 2000, 4000};
 /// Products of larger tiles take minutes on an emulated processor.
 constexpr unsigned kLargestProduct = 400;
 constexpr uint64_t kTurns = 20'000'000;
@@ -43,7 +43,7 @@ void Measure(const std::string& name, uint64_t n, const Report& report,
 }
 
 /// What an emulated processor costs by itself: nothing but additions.
-void Loop() {
+void AddIntegers() {
   uint64_t sum = 0;
   for (uint64_t i = 0; i < kTurns; ++i) {
     sum += i;
@@ -51,10 +51,23 @@ void Loop() {
   }
 }
 
+/// Four sums that don't wait for each other, as a real processor likes them.
+void AddDoubles() {
+  double a = 0, b = 0, c = 0, d = 0;
+  for (uint64_t i = 0; i < kTurns; i += 4) {
+    a += 1.5;
+    b += 1.5;
+    c += 1.5;
+    d += 1.5;
+    asm volatile("" : "+x"(a), "+x"(b), "+x"(c), "+x"(d));
+  }
+}
+
 }  // namespace
 
 void MeasureAll(unsigned largest, const Report& report) {
-  Measure("loop 0", 1, report, &Loop);
+  Measure("integers 0", 1, report, &AddIntegers);
+  Measure("doubles 0", 1, report, &AddDoubles);
   for (unsigned size : kSizes) {
     if (size > largest) break;
     const std::string of_size = " " + std::to_string(size);
@@ -82,7 +95,20 @@ void MeasureAll(unsigned largest, const Report& report) {
       MultiplyAdd(tile, tile, product, {});
       Use(*product.Row(0));
     });
+    Measure("multiply-ublas" + of_size, 1, report, [&tile, size] {
+      Tile product(size, size);
+      const auto& factor = tile.Of<double>();
+      noalias(product.Of<double>()) = prod(factor, factor);
+      Use(*product.Row(0));
+    });
   }
+}
+
+double WorkOnce(unsigned size) {
+  Tile tile(size, size);
+  FillConstant(tile, 0);
+  FillRandom(tile, 0, 0, 1);
+  return ebbrt::matrix::Reduce(tile).sum.real();
 }
 
 }  // namespace tiles

@@ -16,4 +16,7 @@ using Report = std::function<void(const std::string& name, uint64_t n,
 /// Tiles are squares of up to `largest` rows.
 void MeasureAll(unsigned largest, const Report& report);
 
+/// Fills one with zeros and with random numbers, and gives its sum.
+double WorkOnce(unsigned size);
+
 }  // namespace tiles

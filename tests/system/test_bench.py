@@ -289,14 +289,19 @@ class CommandTest(unittest.TestCase):
 
     def test_sage_work(self) -> None:
         require(NATIVE / "bench" / "bench_sage_work.elf")
-        rows = self.bench("sage-work")["tiles"]["rows"]
+        tables = self.bench("sage-work")
+        rows = tables["tiles"]["rows"]
+        works = ("zero", "randomize", "sum", "multiply", "multiply-ublas")
         self.assertEqual([row[:2] for row in rows],
-                         [[work, size] for work in ("zero", "randomize", "sum", "multiply")
-                          for size in (100, 200)])
-        product = rows[-1]
+                         [[work, size] for work in works for size in (100, 200)])
+        product, ublas = (row[2] for row in (rows[7], rows[9]))
         # 200 rows by 200 columns by 200 products, two at a time.
-        self.assertGreater(product[2], 200**3 / 2)
-        self.assertLess(product[2], 200**3 * 6)
+        self.assertGreater(product, 200**3 / 2)
+        self.assertLess(product, 200**3 * 6)
+        self.assertGreater(ublas, product)
+        ((size, _, ours, theirs, _),) = tables["elapsed"]["rows"]
+        self.assertEqual(size, 100)
+        self.assertLess(ours, theirs)
 
     def test_missing_builds_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
