@@ -5,14 +5,13 @@
 #include <limits>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace ebbrt::matrix {
 namespace {
 
-/// Rows of the right factor that stay in a first-level cache with a stripe of
-/// the result.
-constexpr size_t kBlock = 64;
-constexpr size_t kStripe = 256;
+/// Rows of the right factor of a complex product that stay in a cache.
+constexpr size_t kBlock = 16;
 /// Tiles of a transposition.
 constexpr size_t kTurn = 32;
 /// Elements between two pauses.
@@ -188,28 +187,135 @@ void CombineTo(Binary function, const Elements<E>& left,
   }
 }
 
+/// Complex ones, whose products the compiler's vectorizer does well enough.
 template <typename E>
 void MultiplyAddTo(const Elements<E>& left, const Elements<E>& right,
                    Elements<E>& to, const Pause& pause) {
   const size_t rows = to.size1();
   const size_t columns = to.size2();
-  const size_t inner = left.size2();
-  for (size_t k0 = 0; k0 < inner; k0 += kBlock) {
-    const size_t k1 = std::min(k0 + kBlock, inner);
-    for (size_t j0 = 0; j0 < columns; j0 += kStripe) {
-      const size_t width = std::min(kStripe, columns - j0);
-      for (size_t i = 0; i < rows; ++i) {
-        E* sum = RowOf(to, i) + j0;
-        const E* factors = RowOf(left, i);
-        for (size_t k = k0; k < k1; ++k) {
-          const E factor = factors[k];
-          const E* row = RowOf(right, k) + j0;
-          for (size_t j = 0; j < width; ++j) sum[j] += factor * row[j];
-        }
+  InParts(left.size2(), kBlock, pause, [&](size_t k0, size_t k1) {
+    for (size_t i = 0; i < rows; ++i) {
+      E* sum = RowOf(to, i);
+      const E* factors = RowOf(left, i);
+      for (size_t k = k0; k < k1; ++k) {
+        const E factor = factors[k];
+        const E* row = RowOf(right, k);
+        for (size_t j = 0; j < columns; ++j) sum[j] += factor * row[j];
       }
-      if (pause) pause();
+    }
+  });
+}
+
+/// Real ones: a product in blocks after Goto and van de Geijn, "Anatomy of
+/// High-Performance Matrix Multiplication" (2008). Some rows of the right
+/// factor, packed in panels, stay in a cache; some rows and one panel's columns
+/// of the result stay in registers of `kBytes`.
+template <typename E, size_t kBytes, size_t kRows, size_t kVectors>
+class RealProduct {
+ public:
+  [[gnu::always_inline]] static void Add(const Elements<E>& left,
+                                         const Elements<E>& right,
+                                         Elements<E>& to, const Pause& pause) {
+    const size_t inner = left.size2();
+    const size_t panels = (to.size2() + kColumns - 1) / kColumns;
+    std::vector<E> packed(panels * kColumns * std::min(kDepth, inner));
+    for (size_t k = 0; k < inner; k += kDepth) {
+      const size_t depth = std::min(kDepth, inner - k);
+      Pack(right, k, depth, packed.data());
+      for (size_t i = 0; i < to.size1(); i += kHeight) {
+        const size_t end = std::min(i + kHeight, to.size1());
+        for (size_t panel = 0; panel < panels; ++panel) {
+          AddPanel(left, i, end, k, depth,
+                   packed.data() + panel * kColumns * depth, to,
+                   panel * kColumns);
+        }
+        if (pause) pause();
+      }
     }
   }
+
+ private:
+  using Vector [[gnu::vector_size(kBytes)]] = E;
+  using Unaligned
+      [[gnu::vector_size(kBytes), gnu::aligned(alignof(E)), gnu::may_alias]] =
+          E;
+  static constexpr size_t kLanes = kBytes / sizeof(E);
+  static constexpr size_t kColumns = kVectors * kLanes;
+  static constexpr size_t kDepth = 256;  // of a panel: a first-level cache
+  static constexpr size_t kHeight = 48;  // of the left: a second-level one
+
+  /// `depth` rows, panel by panel; zeros beyond the last column.
+  static void Pack(const Elements<E>& right, size_t k, size_t depth, E* to) {
+    for (size_t j = 0; j < right.size2(); j += kColumns) {
+      const size_t width = std::min(kColumns, right.size2() - j);
+      for (size_t row = k; row < k + depth; ++row) {
+        std::copy_n(RowOf(right, row) + j, width, to);
+        std::fill(to + width, to + kColumns, E{});
+        to += kColumns;
+      }
+    }
+  }
+
+  /// Rows `i` to `end` and the columns from `j`.
+  [[gnu::always_inline]] static void AddPanel(const Elements<E>& left, size_t i,
+                                              size_t end, size_t k,
+                                              size_t depth, const E* panel,
+                                              Elements<E>& to, size_t j) {
+    const size_t width = std::min(kColumns, to.size2() - j);
+    for (; i + kRows <= end; i += kRows) {
+      AddRows<kRows>(RowOf(left, i) + k, left.size2(), depth, panel,
+                     RowOf(to, i) + j, to.size2(), width);
+    }
+    for (; i < end; ++i) {
+      AddRows<1>(RowOf(left, i) + k, left.size2(), depth, panel,
+                 RowOf(to, i) + j, to.size2(), width);
+    }
+  }
+
+  /// Rows of `stride_left` and `stride` elements.
+  template <size_t kCount>
+  [[gnu::always_inline]] static void AddRows(const E* left, size_t stride_left,
+                                             size_t depth, const E* panel,
+                                             E* to, size_t stride,
+                                             size_t width) {
+    Vector sums[kCount][kVectors] = {};
+    for (size_t k = 0; k < depth; ++k, panel += kColumns) {
+      Vector factors[kVectors];
+      for (size_t v = 0; v < kVectors; ++v) {
+        factors[v] = *reinterpret_cast<const Unaligned*>(panel + v * kLanes);
+      }
+      for (size_t i = 0; i < kCount; ++i) {
+        const Vector factor = left[i * stride_left + k] - Vector{};
+        for (size_t v = 0; v < kVectors; ++v) sums[i][v] += factor * factors[v];
+      }
+    }
+    for (size_t i = 0; i < kCount; ++i, to += stride) {
+      if (width == kColumns) {
+        for (size_t v = 0; v < kVectors; ++v) {
+          *reinterpret_cast<Unaligned*>(to + v * kLanes) += sums[i][v];
+        }
+      } else {
+        for (size_t j = 0; j < width; ++j) {
+          to[j] += sums[i][j / kLanes][j % kLanes];
+        }
+      }
+    }
+  }
+};
+
+/// Rows and vectors that fill the 16 registers.
+template <typename E>
+[[gnu::target("avx2,fma")]] void MultiplyAddWide(const Elements<E>& left,
+                                                 const Elements<E>& right,
+                                                 Elements<E>& to,
+                                                 const Pause& pause) {
+  RealProduct<E, 32, 4, 3>::Add(left, right, to, pause);
+}
+
+template <typename E>
+void MultiplyAddNarrow(const Elements<E>& left, const Elements<E>& right,
+                       Elements<E>& to, const Pause& pause) {
+  RealProduct<E, 16, 4, 2>::Add(left, right, to, pause);
 }
 
 /// Two numbers at a time, in a register: the compiler's own vectorizer leaves
@@ -361,10 +467,22 @@ void Combine(Binary function, const Tile& left, const Tile& right, Tile& to,
   });
 }
 
+Vectors BestVectors() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+             ? Vectors::kAvx2
+             : Vectors::kBaseline;
+}
+
 void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
-                 const Pause& pause) {
+                 const Pause& pause, Vectors vectors) {
   left.Visit([&]<typename E>(const Elements<E>& elements) {
-    MultiplyAddTo(elements, right.Of<E>(), to.Of<E>(), pause);
+    if constexpr (kComplex<E>) {
+      MultiplyAddTo(elements, right.Of<E>(), to.Of<E>(), pause);
+    } else if (vectors == Vectors::kAvx2) {
+      MultiplyAddWide(elements, right.Of<E>(), to.Of<E>(), pause);
+    } else {
+      MultiplyAddNarrow(elements, right.Of<E>(), to.Of<E>(), pause);
+    }
   });
 }
 

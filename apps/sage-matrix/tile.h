@@ -160,10 +160,18 @@ void Combine(Binary function, const Tile& left, const Tile& right, Tile& to,
              const Pause& pause = {});
 
 // --- together ----------------------------------------------------------------
+/// Vector registers that products of real elements are made with.
+enum class Vectors {
+  kBaseline,  ///< which every x86-64 has
+  kAvx2,      ///< and FMA
+};
+/// The best that this processor has.
+Vectors BestVectors();
+
 /// to += left * right, all of one type. Blocked: uBLAS's own product walks the
 /// right factor by columns.
 void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
-                 const Pause& pause = {});
+                 const Pause& pause = {}, Vectors vectors = BestVectors());
 
 /// Of all elements, in double precision.
 struct Reduction {

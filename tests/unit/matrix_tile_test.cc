@@ -60,30 +60,59 @@ TEST(MatrixTile, IdentityOfAnyPlace) {
   }
 }
 
-TEST(MatrixTile, ProductsOfAllShapes) {
+template <typename E>
+void ExpectProductsOfAllShapes(ElementType type, double bound,
+                               Vectors vectors) {
   for (auto [rows, inner, columns] : {std::tuple(1, 1, 1),
                                       {3, 5, 7},
                                       {64, 64, 64},
-                                      {65, 130, 259},
+                                      {65, 300, 259},
+                                      {53, 256, 24},
                                       {1, 300, 1},
-                                      {2, 0, 3}}) {
-    Tile left = Random(rows, inner, 1);
-    Tile right = Random(inner, columns, 2);
-    Tile product(rows, columns);
+                                      {2, 0, 3},
+                                      {0, 2, 3}}) {
+    Tile left(rows, inner, type);
+    FillRandom(left, 0, 0, 1);
+    Tile right(inner, columns, type);
+    FillRandom(right, 0, 0, 2);
+    Tile product(rows, columns, type);
     FillConstant(product, 1);
     int pauses = 0;
-    MultiplyAdd(left, right, product, [&] { ++pauses; });
-    EXPECT_EQ(pauses > 0, inner > 0);
+    MultiplyAdd(
+        left, right, product, [&] { ++pauses; }, vectors);
+    if (rows > 0) {
+      EXPECT_EQ(pauses > 0, inner > 0);
+    }
     for (int i = 0; i < rows; ++i) {
       for (int j = 0; j < columns; ++j) {
-        double sum = 1;
+        Number sum = 1;
         for (int k = 0; k < inner; ++k) {
-          sum += At(left, i, k) * At(right, k, j);
+          sum += Number(left.Of<E>()(i, k)) * Number(right.Of<E>()(k, j));
         }
-        ASSERT_NEAR(At(product, i, j), sum, 1e-12 * (inner + 1));
+        ASSERT_NEAR(std::abs(Number(product.Of<E>()(i, j)) - sum), 0,
+                    bound * (inner + 1));
       }
     }
   }
+}
+
+void ExpectProductsOfAllTypes(Vectors vectors) {
+  using enum ElementType;
+  ExpectProductsOfAllShapes<float>(kFloat32, 1e-5, vectors);
+  ExpectProductsOfAllShapes<double>(kFloat64, 1e-14, vectors);
+  ExpectProductsOfAllShapes<std::complex<float>>(kComplex64, 1e-5, vectors);
+  ExpectProductsOfAllShapes<Number>(kComplex128, 1e-14, vectors);
+}
+
+TEST(MatrixTile, ProductsOfAllShapesAndTypes) {
+  ExpectProductsOfAllTypes(Vectors::kBaseline);
+}
+
+TEST(MatrixTile, ProductsWithWideVectors) {
+  if (BestVectors() != Vectors::kAvx2) {
+    GTEST_SKIP() << "this processor has no AVX2 or no FMA";
+  }
+  ExpectProductsOfAllTypes(Vectors::kAvx2);
 }
 
 TEST(MatrixTile, PartsStraightAndTransposed) {
