@@ -296,13 +296,15 @@ Future<> Received(Pointer source, size_t i, size_t j, std::byte* out) {
   }
 }
 
-Future<Reduction> Reduced(TilePointer tile) {
-  auto answer = co_await Ask<&TileWorker::Reduce>(
-      tile->Shared(), [&](auto in) { in.setTile(tile->Number()); });
+Future<Reduction> Reduced(TilePointer tile, Reducing what) {
+  auto answer = co_await Ask<&TileWorker::Reduce>(tile->Shared(), [&](auto in) {
+    in.setTile(tile->Number());
+    in.setWhat(static_cast<uint16_t>(what));
+  });
   auto of = answer.Read();
   Number sum(of.getSum().getReal(), of.getSum().getImaginary());
-  co_return Reduction{sum, of.getLeast(), of.getGreatest(), of.getSquares(),
-                      of.getNans()};
+  co_return Reduction{sum, of.getSquares(), of.getLeast(), of.getGreatest(),
+                      of.getNan()};
 }
 
 std::string Text(const Grid& grid) {
@@ -597,23 +599,22 @@ Future<Number> Expression::Element(uint64_t row, uint64_t column) {
   co_return element.Visit([](auto& of) { return Number(of(0, 0)); });
 }
 
-Future<Reduction> Expression::Reduce() {
+Future<Reduction> Expression::Reduce(Reducing what) {
   std::vector<Future<Reduction>> parts;
   for (size_t i = 0; i < grid_.Down(); ++i) {
     for (size_t j = 0; j < grid_.Across(); ++j) {
-      parts.push_back(TileAt(i, j).Then(&Reduced));
+      parts.push_back(TileAt(i, j).Then(
+          [what](TilePointer tile) { return Reduced(std::move(tile), what); }));
     }
   }
   auto reductions = co_await WhenAll(std::move(parts));
   Reduction all;
-  if (!reductions.empty()) all = reductions.front();
-  for (size_t k = 1; k < reductions.size(); ++k) {
-    const Reduction& part = reductions[k];
+  for (const Reduction& part : reductions) {
     all.sum += part.sum;
     all.least = std::min(all.least, part.least);
     all.greatest = std::max(all.greatest, part.greatest);
     all.squares += part.squares;
-    all.nans += part.nans;
+    all.nan |= part.nan;
   }
   co_return all;
 }

@@ -134,7 +134,7 @@ class Expression : public std::enable_shared_from_this<Expression> {
 
   // --- values ----------------------------------------------------------------
   Future<Number> Element(uint64_t row, uint64_t column);
-  Future<Reduction> Reduce();
+  Future<Reduction> Reduce(Reducing what);
   /// All elements, row by row, to `out`, which has room for them and lives
   /// until the future is ready.
   Future<> CopyTo(std::byte* out);

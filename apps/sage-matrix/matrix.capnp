@@ -114,6 +114,7 @@ struct Write {
 
 struct Reduce {
   tile @0 :UInt64;
+  what @1 :UInt16;
 }
 
 struct Reduction {
@@ -121,7 +122,11 @@ struct Reduction {
   least @1 :Float64;
   greatest @2 :Float64;
   squares @3 :Float64;
-  nans @4 :UInt64;
+  nan @4 :Bool;
+}
+
+struct Measure {
+  tile @0 :UInt64;
 }
 
 struct Shape {

@@ -167,10 +167,8 @@ py::array_t<uint8_t> ToBytes(const Handle& matrix) {
       (*kept)->size(), reinterpret_cast<uint8_t*>((*kept)->data()), owner);
 }
 
-py::tuple ReduceAll(const Handle& matrix) {
-  auto all = OnCore([matrix = *matrix] { return matrix->Reduce(); });
-  return py::make_tuple(all.sum, all.least, all.greatest, all.squares,
-                        all.nans);
+Reduction ReduceAll(const Handle& matrix, Reducing what) {
+  return OnCore([matrix = *matrix, what] { return matrix->Reduce(what); });
 }
 
 /// RemoteErrors say only in words what they were.
@@ -293,6 +291,16 @@ PYBIND11_MODULE(_core, module) {
            })
       .def("evaluate",
            [](const Handle& m) { OnCore([m = *m] { return m->Evaluate(); }); })
-      .def("reduce", &ReduceAll)
+      .def("sum",
+           [](const Handle& m) { return ReduceAll(m, Reducing::kSum).sum; })
+      .def("squares",
+           [](const Handle& m) {
+             return ReduceAll(m, Reducing::kSquares).squares;
+           })
+      .def("extremes",
+           [](const Handle& m) {
+             auto all = ReduceAll(m, Reducing::kExtremes);
+             return py::make_tuple(all.least, all.greatest, all.nan);
+           })
       .def("bytes", &ToBytes);
 }

@@ -1,6 +1,7 @@
 #include "apps/sage-matrix/tile.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -71,11 +72,13 @@ uint64_t Mix(uint64_t x) {
   return x ^ x >> 31;
 }
 
-/// Of [0, 1), as many of the bits as the type holds.
+/// Of [0, 1): the bits are the fraction of a number of [1, 2).
 template <typename R>
 R Fraction(uint64_t bits) {
-  constexpr int kDigits = std::numeric_limits<R>::digits;
-  return static_cast<R>(bits >> (64 - kDigits)) / (uint64_t{1} << kDigits);
+  using Bits = std::conditional_t<sizeof(R) == 4, uint32_t, uint64_t>;
+  constexpr int kDigits = std::numeric_limits<R>::digits - 1;
+  Bits fraction = bits >> (64 - kDigits);
+  return std::bit_cast<R>(std::bit_cast<Bits>(R{1}) | fraction) - R{1};
 }
 
 template <typename E>
@@ -321,33 +324,57 @@ void MultiplyAddNarrow(const Elements<E>& left, const Elements<E>& right,
 /// Two numbers at a time, in a register: the compiler's own vectorizer leaves
 /// sums as they are written.
 using Pair = double __attribute__((vector_size(2 * sizeof(double))));
-using PairOfCounts = int64_t __attribute__((vector_size(2 * sizeof(int64_t))));
+using PairOfBits = int64_t __attribute__((vector_size(2 * sizeof(int64_t))));
 
-/// What pairs come to, each half for itself.
-struct Totals {
+/// What pairs come to, each half for itself: Take() adds one, Single() is that
+/// of one number, AddTo() tells. Of complex numbers the second half is
+/// imaginary.
+struct SumOfPairs {
   Pair sum{};
-  Pair squares{};
-  Pair least;
-  Pair greatest;
-  PairOfCounts nans{};
 
-  explicit Totals(const Reduction& so_far)
-      : least(Pair{} + so_far.least), greatest(Pair{} + so_far.greatest) {}
+  void Take(Pair x) { sum += x; }
+  static Pair Single(double x) { return Pair{x, 0}; }
+  void AddTo(Reduction& result, bool complex) const {
+    result.sum += complex ? Number(sum[0], sum[1]) : Number(sum[0] + sum[1]);
+  }
+};
+
+struct SquaresOfPairs {
+  Pair sum{};
+
+  void Take(Pair x) { sum += x * x; }
+  static Pair Single(double x) { return Pair{x, 0}; }
+  void AddTo(Reduction& result, bool) const {
+    result.squares += sum[0] + sum[1];
+  }
+};
+
+struct ExtremesOfPairs {
+  Pair least = Pair{} + std::numeric_limits<double>::infinity();
+  Pair greatest = Pair{} - std::numeric_limits<double>::infinity();
+  PairOfBits nan{};
+
   void Take(Pair x) {
-    sum += x;
-    squares += x * x;
     least = x < least ? x : least;
     greatest = x > greatest ? x : greatest;
-    nans -= x != x;  // true is -1
+    nan |= x != x;
+  }
+  static Pair Single(double x) { return Pair{x, x}; }
+  void AddTo(Reduction& result, bool) const {
+    for (int k : {0, 1}) {
+      result.least = std::min<double>(result.least, least[k]);
+      result.greatest = std::max<double>(result.greatest, greatest[k]);
+      result.nan |= nan[k] != 0;
+    }
   }
 };
 
 /// Adds a row of `n` numbers to `result`, of which every second is imaginary if
-/// `complex`. Sums of each row for itself: less is lost in large tiles.
-template <typename R>
+/// `complex`. Each row for itself: less is lost in sums of large tiles.
+template <typename Pairs, typename R>
 void ReduceRow(const R* row, size_t n, bool complex, Reduction& result) {
-  Totals some(result);  // two of them, which don't wait for each other
-  Totals others(result);
+  Pairs some;  // two, which don't wait for each other
+  Pairs others;
   auto pair = [row](size_t j) {
     return Pair{static_cast<double>(row[j]), static_cast<double>(row[j + 1])};
   };
@@ -360,26 +387,26 @@ void ReduceRow(const R* row, size_t n, bool complex, Reduction& result) {
     some.Take(pair(j));
     j += 2;
   }
-  Number sum;
-  for (const Totals& each : {some, others}) {
-    sum += complex ? Number(each.sum[0], each.sum[1])
-                   : Number(each.sum[0] + each.sum[1]);
-    for (int k : {0, 1}) {
-      result.squares += each.squares[k];
-      result.least = std::min<double>(result.least, each.least[k]);
-      result.greatest = std::max<double>(result.greatest, each.greatest[k]);
-      result.nans += each.nans[k];
-    }
-  }
-  if (j < n) {
-    const double last = row[j];
-    sum += last;
-    result.squares += last * last;
-    result.least = std::min(result.least, last);
-    result.greatest = std::max(result.greatest, last);
-    result.nans += last != last;
-  }
-  result.sum += sum;
+  if (j < n) others.Take(Pairs::Single(row[j]));
+  some.AddTo(result, complex);
+  others.AddTo(result, complex);
+}
+
+template <typename Pairs>
+Reduction ReduceTo(const Tile& tile, const Pause& pause) {
+  Reduction result;
+  tile.Visit([&]<typename E>(const Elements<E>& elements) {
+    const size_t parts = elements.size2() * (kComplex<E> ? 2 : 1);
+    InParts(elements.size1(), RowsBetween(parts), pause,
+            [&](size_t begin, size_t end) {
+              for (size_t i = begin; i < end; ++i) {
+                ReduceRow<Pairs>(
+                    reinterpret_cast<const Part<E>*>(RowOf(elements, i)), parts,
+                    kComplex<E>, result);
+              }
+            });
+  });
+  return result;
 }
 
 }  // namespace
@@ -486,21 +513,16 @@ void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
   });
 }
 
-Reduction Reduce(const Tile& tile, const Pause& pause) {
-  Reduction result;
-  result.least = std::numeric_limits<double>::infinity();
-  result.greatest = -result.least;
-  tile.Visit([&]<typename E>(const Elements<E>& elements) {
-    const size_t parts = elements.size2() * (kComplex<E> ? 2 : 1);
-    InParts(elements.size1(), RowsBetween(parts), pause,
-            [&](size_t begin, size_t end) {
-              for (size_t i = begin; i < end; ++i) {
-                ReduceRow(reinterpret_cast<const Part<E>*>(RowOf(elements, i)),
-                          parts, kComplex<E>, result);
-              }
-            });
-  });
-  return result;
+Reduction Reduce(const Tile& tile, Reducing what, const Pause& pause) {
+  switch (what) {
+    case Reducing::kSum:
+      return ReduceTo<SumOfPairs>(tile, pause);
+    case Reducing::kSquares:
+      return ReduceTo<SquaresOfPairs>(tile, pause);
+    case Reducing::kExtremes:
+      return ReduceTo<ExtremesOfPairs>(tile, pause);
+  }
+  return {};
 }
 
 void CopyPart(const Tile& source, const Rectangle& from, bool transposed,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <variant>
 
@@ -173,15 +174,19 @@ Vectors BestVectors();
 void MultiplyAdd(const Tile& left, const Tile& right, Tile& to,
                  const Pause& pause = {}, Vectors vectors = BestVectors());
 
-/// Of all elements, in double precision.
+enum class Reducing : uint16_t { kSum, kSquares, kExtremes };
+inline constexpr uint16_t kReducings =
+    static_cast<uint16_t>(Reducing::kExtremes) + 1;
+/// Of all elements, in double precision; as much of it as was asked for.
 struct Reduction {
   Number sum;
-  double least = 0;  ///< of those that are numbers; nothing of complex elements
-  double greatest = 0;
   double squares = 0;  ///< of the absolute values
-  uint64_t nans = 0;   ///< elements, of complex ones parts, that are none
+  /// Of elements that are numbers and not complex.
+  double least = std::numeric_limits<double>::infinity();
+  double greatest = -std::numeric_limits<double>::infinity();
+  bool nan = false;  ///< there are others
 };
-Reduction Reduce(const Tile& tile, const Pause& pause = {});
+Reduction Reduce(const Tile& tile, Reducing what, const Pause& pause = {});
 
 struct Rectangle {
   size_t row = 0;

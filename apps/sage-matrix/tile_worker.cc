@@ -249,15 +249,16 @@ void TileWorker::Read(NodeId, wire::Read::Reader in,
 
 void TileWorker::Reduce(NodeId, wire::Reduce::Reader in,
                         wire::Reduction::Builder out) {
+  auto what = Checked<Reducing>(in.getWhat(), kReducings);
   auto tile = Find(in.getTile());
   Patience patience;
-  Reduction result = matrix::Reduce(*tile, std::ref(patience));
+  Reduction result = matrix::Reduce(*tile, what, std::ref(patience));
   out.initSum().setReal(result.sum.real());
   out.getSum().setImaginary(result.sum.imag());
   out.setLeast(result.least);
   out.setGreatest(result.greatest);
   out.setSquares(result.squares);
-  out.setNans(result.nans);
+  out.setNan(result.nan);
 }
 
 void TileWorker::Release(NodeId, wire::Release::Reader in,
@@ -265,7 +266,7 @@ void TileWorker::Release(NodeId, wire::Release::Reader in,
   for (uint64_t number : in.getTiles()) tiles_.erase(number);
 }
 
-void TileWorker::ShapeOf(NodeId, wire::Reduce::Reader in,
+void TileWorker::ShapeOf(NodeId, wire::Measure::Reader in,
                          wire::Shape::Builder out) {
   auto tile = Find(in.getTile());
   out.setRows(tile->Rows());

@@ -47,7 +47,7 @@ class TileWorker : public HomeEbb<TileWorker> {
   void Reduce(NodeId, wire::Reduce::Reader in, wire::Reduction::Builder out);
   /// Of tiles that are not there nothing is said.
   void Release(NodeId, wire::Release::Reader in, wire::Nothing::Builder);
-  void ShapeOf(NodeId, wire::Reduce::Reader in, wire::Shape::Builder out);
+  void ShapeOf(NodeId, wire::Measure::Reader in, wire::Shape::Builder out);
 
   using Methods =
       MethodList<&TileWorker::Fill, &TileWorker::Apply, &TileWorker::Combine,

@@ -85,7 +85,7 @@ void MeasureAll(unsigned largest, const Report& report) {
     Tile tile(size, size);
     FillRandom(tile, 0, 0, 1);
     Measure("sum" + of_size, n, report, [&tile] {
-      auto all = ebbrt::matrix::Reduce(tile);
+      auto all = ebbrt::matrix::Reduce(tile, ebbrt::matrix::Reducing::kSum);
       Use(all.sum);
     });
     if (size > kLargestProduct) continue;
@@ -108,7 +108,7 @@ double WorkOnce(unsigned size) {
   Tile tile(size, size);
   FillConstant(tile, 0);
   FillRandom(tile, 0, 0, 1);
-  return ebbrt::matrix::Reduce(tile).sum.real();
+  return ebbrt::matrix::Reduce(tile, ebbrt::matrix::Reducing::kSum).sum.real();
 }
 
 }  // namespace tiles

@@ -301,14 +301,14 @@ class Matrix:
 
     def sum(self):
         """Of all elements, in double precision."""
-        total = self._expression.reduce()[0]
+        total = self._expression.sum()
         return total if self._holds_complex() else total.real
 
     def min(self):
-        return self._extreme("min", 1)
+        return self._extreme("min", 0)
 
     def max(self):
-        return self._extreme("max", 2)
+        return self._extreme("max", 1)
 
     def mean(self):
         rows, columns = self.shape
@@ -318,15 +318,15 @@ class Matrix:
 
     def norm(self):
         """Frobenius'."""
-        return self._expression.reduce()[3] ** 0.5
+        return self._expression.squares() ** 0.5
 
     def _extreme(self, what, place):
         if self._holds_complex():
             raise TypeError(f"{what}: complex numbers have no order")
         if 0 in self.shape:
             raise ValueError(f"{what} of a matrix without elements")
-        reduction = self._expression.reduce()
-        return float("nan") if reduction[4] else reduction[place]
+        *extremes, nan = self._expression.extremes()
+        return float("nan") if nan else extremes[place]
 
     # --- arithmetic ---------------------------------------------------------
     def _apply(self, function, operand=0.0):
