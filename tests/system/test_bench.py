@@ -12,7 +12,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
-from harness import NATIVE, ROOT, require
+from harness import HOSTED, NATIVE, ROOT, require
 
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -302,6 +302,12 @@ class CommandTest(unittest.TestCase):
         ((size, _, ours, theirs, _),) = tables["elapsed"]["rows"]
         self.assertEqual(size, 100)
         self.assertLess(ours, theirs)
+
+    def test_sage_nodes(self) -> None:
+        require(HOSTED / "apps" / "sage-matrix" / "python" / "ebbrt" / "__init__.py")
+        for table in self.bench("sage-nodes").values():
+            self.assertEqual([row[0] for row in table["rows"]], [1, 2])
+            self.assertTrue(all(min(row) > 0 for row in table["rows"]), table)
 
     def test_missing_builds_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
