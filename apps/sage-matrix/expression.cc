@@ -289,6 +289,9 @@ Future<> Received(Pointer source, size_t i, size_t j, std::byte* out) {
       from.setColumns(columns);
     });
     auto data = answer.Read().getData();
+    if (data.size() != count * bytes) {
+      throw std::runtime_error("a worker gave rows of another size");
+    }
     for (size_t k = 0; k < count; ++k) {
       std::memcpy(out + Offset(grid, i, j, row + k), data.begin() + k * bytes,
                   bytes);

@@ -5,9 +5,12 @@
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -37,14 +40,21 @@ class Waiting {
   Waiting() : before_(Session::Pool().Tiles().done) {}
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
+  /// After End(), or while an exception is on its way.
   ~Waiting() {
-    if (!shown_) return;
-    py::gil_scoped_acquire python;
     try {
-      py::reinterpret_borrow<py::object>(show_progress)();
+      End();
     } catch (py::error_already_set& error) {
+      py::gil_scoped_acquire python;
       error.discard_as_unraisable("ebbrt's progress");
     }
+  }
+
+  /// Shows no progress any more. Throws what Python does, such as Ctrl-C.
+  void End() {
+    if (!std::exchange(shown_, false)) return;
+    py::gil_scoped_acquire python;
+    py::reinterpret_borrow<py::object>(show_progress)();
   }
 
   void operator()() {
@@ -63,6 +73,16 @@ class Waiting {
   bool shown_ = false;
 };
 
+/// Threads that wait. The interpreter must not end under them.
+unsigned waiters = 0;  // guarded by Python's lock
+
+struct Counted {
+  Counted() { ++waiters; }
+  ~Counted() { --waiters; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+};
+
 /// Has core 0 do something while Python goes on elsewhere.
 template <typename F>
 auto OnCore(F f) {
@@ -74,9 +94,17 @@ auto OnCore(F f) {
     throw std::runtime_error(owner != 0 ? "ebbrt.stop() was called"
                                         : "call ebbrt.start() first");
   }
+  Counted inside;  // until Python's lock is taken again
   py::gil_scoped_release others;
   Waiting waiting;
-  return Session::Wait(std::move(f), waiting);
+  if constexpr (std::is_void_v<decltype(Session::Wait(f, waiting))>) {
+    Session::Wait(std::move(f), waiting);
+    waiting.End();
+  } else {
+    auto value = Session::Wait(std::move(f), waiting);
+    waiting.End();
+    return value;
+  }
 }
 
 /// What a Python object holds of an expression, which is core 0's and counts
@@ -133,8 +161,16 @@ void Start(std::string image, unsigned nodes, size_t memory,
 
 void Stop() {
   if (session == nullptr || IsFork()) return;
-  py::gil_scoped_release others;
-  delete std::exchange(session, nullptr);
+  std::unique_ptr<Session> ended(std::exchange(session, nullptr));
+  {
+    py::gil_scoped_release others;
+    ended.reset();
+  }
+  // They are told within Session's patience.
+  while (waiters > 0) {
+    py::gil_scoped_release others;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 /// The matrix in `grid` of the elements in a contiguous buffer, row by row.

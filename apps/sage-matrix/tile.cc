@@ -6,7 +6,8 @@
 #include <limits>
 #include <type_traits>
 #include <utility>
-#include <vector>
+
+#include "apps/sage-matrix/real_product.h"
 
 namespace ebbrt::matrix {
 namespace {
@@ -55,15 +56,6 @@ E To(Number value) {
   }
 }
 
-template <typename E>
-E* RowOf(Elements<E>& elements, size_t row) {
-  return elements.data().begin() + row * elements.size2();
-}
-template <typename E>
-const E* RowOf(const Elements<E>& elements, size_t row) {
-  return elements.data().begin() + row * elements.size2();
-}
-
 /// A finalizer of good avalanche (Steele and Vigna's splitmix64).
 uint64_t Mix(uint64_t x) {
   x += 0x9E3779B97F4A7C15u;
@@ -89,6 +81,23 @@ E Random(uint64_t bits) {
   } else {
     return Fraction<E>(bits);
   }
+}
+
+/// As NumPy: by zero the parts become infinite or no numbers.
+template <typename E>
+E Quotient(E a, E b) {
+  if constexpr (kComplex<E>) {
+    if (b == E{})
+      return {a.real() / std::abs(b.real()), a.imag() / std::abs(b.real())};
+  }
+  return a / b;
+}
+
+/// Of complex numbers, too, the power of 0 is 1.
+template <typename E>
+E Power(E base, E exponent) {
+  if (kComplex<E> && exponent == E{}) return 1;
+  return std::pow(base, exponent);
 }
 
 template <typename E, typename R, typename F>
@@ -127,15 +136,15 @@ void ApplyTo(Unary function, E operand, const Elements<E>& from, Tile& to,
     case Unary::kMultiply:
       return each([=](E x) { return x * operand; });
     case Unary::kDivide:
-      return each([=](E x) { return x / operand; });
+      return each([=](E x) { return Quotient(x, operand); });
     case Unary::kReverseSubtract:
       return each([=](E x) { return operand - x; });
     case Unary::kReverseDivide:
-      return each([=](E x) { return operand / x; });
+      return each([=](E x) { return Quotient(operand, x); });
     case Unary::kPower:
-      return each([=](E x) { return std::pow(x, operand); });
+      return each([=](E x) { return Power(x, operand); });
     case Unary::kReversePower:
-      return each([=](E x) { return std::pow(operand, x); });
+      return each([=](E x) { return Power(operand, x); });
     case Unary::kAbs:
       return part([](E x) { return std::abs(x); });
     case Unary::kSqrt:
@@ -159,6 +168,8 @@ void ApplyTo(Unary function, E operand, const Elements<E>& from, Tile& to,
         if constexpr (kComplex<E>) return std::conj(x);
         return x;
       });
+    case Unary::kNegate:
+      return each([](E x) { return -x; });
     case Unary::kConvert:
       return Convert(from, to, pause);
   }
@@ -184,7 +195,7 @@ void CombineTo(Binary function, const Elements<E>& left,
     case Binary::kMultiply:
       return both(to.Of<E>(), std::multiplies());
     case Binary::kDivide:
-      return both(to.Of<E>(), std::divides());
+      return both(to.Of<E>(), [](E a, E b) { return Quotient(a, b); });
     case Binary::kEqual:
       return both(to.Of<Part<E>>(), std::equal_to());
   }
@@ -196,115 +207,22 @@ void MultiplyAddTo(const Elements<E>& left, const Elements<E>& right,
                    Elements<E>& to, const Pause& pause) {
   const size_t rows = to.size1();
   const size_t columns = to.size2();
-  InParts(left.size2(), kBlock, pause, [&](size_t k0, size_t k1) {
-    for (size_t i = 0; i < rows; ++i) {
-      E* sum = RowOf(to, i);
-      const E* factors = RowOf(left, i);
-      for (size_t k = k0; k < k1; ++k) {
-        const E factor = factors[k];
-        const E* row = RowOf(right, k);
-        for (size_t j = 0; j < columns; ++j) sum[j] += factor * row[j];
+  const size_t inner = left.size2();
+  for (size_t k0 = 0; k0 < inner; k0 += kBlock) {
+    const size_t k1 = std::min(k0 + kBlock, inner);
+    InParts(rows, RowsBetween(columns), pause, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) {
+        E* sum = RowOf(to, i);
+        const E* factors = RowOf(left, i);
+        for (size_t k = k0; k < k1; ++k) {
+          const E factor = factors[k];
+          const E* row = RowOf(right, k);
+          for (size_t j = 0; j < columns; ++j) sum[j] += factor * row[j];
+        }
       }
-    }
-  });
+    });
+  }
 }
-
-/// Real ones: a product in blocks after Goto and van de Geijn, "Anatomy of
-/// High-Performance Matrix Multiplication" (2008). Some rows of the right
-/// factor, packed in panels, stay in a cache; some rows and one panel's columns
-/// of the result stay in registers of `kBytes`.
-template <typename E, size_t kBytes, size_t kRows, size_t kVectors>
-class RealProduct {
- public:
-  [[gnu::always_inline]] static void Add(const Elements<E>& left,
-                                         const Elements<E>& right,
-                                         Elements<E>& to, const Pause& pause) {
-    const size_t inner = left.size2();
-    const size_t panels = (to.size2() + kColumns - 1) / kColumns;
-    std::vector<E> packed(panels * kColumns * std::min(kDepth, inner));
-    for (size_t k = 0; k < inner; k += kDepth) {
-      const size_t depth = std::min(kDepth, inner - k);
-      Pack(right, k, depth, packed.data());
-      for (size_t i = 0; i < to.size1(); i += kHeight) {
-        const size_t end = std::min(i + kHeight, to.size1());
-        for (size_t panel = 0; panel < panels; ++panel) {
-          AddPanel(left, i, end, k, depth,
-                   packed.data() + panel * kColumns * depth, to,
-                   panel * kColumns);
-        }
-        if (pause) pause();
-      }
-    }
-  }
-
- private:
-  using Vector [[gnu::vector_size(kBytes)]] = E;
-  using Unaligned
-      [[gnu::vector_size(kBytes), gnu::aligned(alignof(E)), gnu::may_alias]] =
-          E;
-  static constexpr size_t kLanes = kBytes / sizeof(E);
-  static constexpr size_t kColumns = kVectors * kLanes;
-  static constexpr size_t kDepth = 256;  // of a panel: a first-level cache
-  static constexpr size_t kHeight = 48;  // of the left: a second-level one
-
-  /// `depth` rows, panel by panel; zeros beyond the last column.
-  static void Pack(const Elements<E>& right, size_t k, size_t depth, E* to) {
-    for (size_t j = 0; j < right.size2(); j += kColumns) {
-      const size_t width = std::min(kColumns, right.size2() - j);
-      for (size_t row = k; row < k + depth; ++row) {
-        std::copy_n(RowOf(right, row) + j, width, to);
-        std::fill(to + width, to + kColumns, E{});
-        to += kColumns;
-      }
-    }
-  }
-
-  /// Rows `i` to `end` and the columns from `j`.
-  [[gnu::always_inline]] static void AddPanel(const Elements<E>& left, size_t i,
-                                              size_t end, size_t k,
-                                              size_t depth, const E* panel,
-                                              Elements<E>& to, size_t j) {
-    const size_t width = std::min(kColumns, to.size2() - j);
-    for (; i + kRows <= end; i += kRows) {
-      AddRows<kRows>(RowOf(left, i) + k, left.size2(), depth, panel,
-                     RowOf(to, i) + j, to.size2(), width);
-    }
-    for (; i < end; ++i) {
-      AddRows<1>(RowOf(left, i) + k, left.size2(), depth, panel,
-                 RowOf(to, i) + j, to.size2(), width);
-    }
-  }
-
-  /// Rows of `stride_left` and `stride` elements.
-  template <size_t kCount>
-  [[gnu::always_inline]] static void AddRows(const E* left, size_t stride_left,
-                                             size_t depth, const E* panel,
-                                             E* to, size_t stride,
-                                             size_t width) {
-    Vector sums[kCount][kVectors] = {};
-    for (size_t k = 0; k < depth; ++k, panel += kColumns) {
-      Vector factors[kVectors];
-      for (size_t v = 0; v < kVectors; ++v) {
-        factors[v] = *reinterpret_cast<const Unaligned*>(panel + v * kLanes);
-      }
-      for (size_t i = 0; i < kCount; ++i) {
-        const Vector factor = left[i * stride_left + k] - Vector{};
-        for (size_t v = 0; v < kVectors; ++v) sums[i][v] += factor * factors[v];
-      }
-    }
-    for (size_t i = 0; i < kCount; ++i, to += stride) {
-      if (width == kColumns) {
-        for (size_t v = 0; v < kVectors; ++v) {
-          *reinterpret_cast<Unaligned*>(to + v * kLanes) += sums[i][v];
-        }
-      } else {
-        for (size_t j = 0; j < width; ++j) {
-          to[j] += sums[i][j / kLanes][j % kLanes];
-        }
-      }
-    }
-  }
-};
 
 /// Rows and vectors that fill the 16 registers.
 template <typename E>
@@ -427,9 +345,6 @@ Tile::Tile(size_t rows, size_t columns, ElementType type)
       all_.emplace<Elements<std::complex<double>>>(rows, columns);
       break;
   }
-  begin_ = Visit([](auto& elements) {
-    return reinterpret_cast<std::byte*>(elements.data().begin());
-  });
 }
 
 void FillConstant(Tile& tile, Number value, const Pause& pause) {

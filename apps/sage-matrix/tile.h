@@ -29,6 +29,15 @@ using Elements = boost::numeric::ublas::matrix<
     E, boost::numeric::ublas::row_major,
     boost::numeric::ublas::unbounded_array<E, ElementAllocator<E>>>;
 
+template <typename E>
+E* RowOf(Elements<E>& elements, size_t row) {
+  return elements.data().begin() + row * elements.size2();
+}
+template <typename E>
+const E* RowOf(const Elements<E>& elements, size_t row) {
+  return elements.data().begin() + row * elements.size2();
+}
+
 /// NumPy's types of these names, and in the order of a Tile's alternatives.
 enum class ElementType : uint16_t {
   kFloat32,
@@ -73,9 +82,6 @@ class Tile {
   size_t Columns() const { return columns_; }
   ElementType Type() const { return static_cast<ElementType>(all_.index()); }
   size_t BytesOfRow() const { return columns_ * BytesOf(Type()); }
-  std::byte* Row(size_t row) { return begin_ + row * BytesOfRow(); }
-  const std::byte* Row(size_t row) const { return begin_ + row * BytesOfRow(); }
-
   /// Throws std::bad_variant_access if the elements are of another type.
   template <typename E>
   Elements<E>& Of() {
@@ -95,13 +101,21 @@ class Tile {
     return std::visit(f, all_);
   }
 
+  std::byte* Row(size_t row) {
+    return Visit([=](auto& elements) {
+      return reinterpret_cast<std::byte*>(RowOf(elements, row));
+    });
+  }
+  const std::byte* Row(size_t row) const {
+    return const_cast<Tile*>(this)->Row(row);
+  }
+
  private:
   size_t rows_;
   size_t columns_;
   std::variant<Elements<float>, Elements<double>, Elements<std::complex<float>>,
                Elements<std::complex<double>>>
       all_;
-  std::byte* begin_;
 };
 
 /// Called during long work, so that the node can do something else meanwhile;
@@ -138,6 +152,7 @@ enum class Unary : uint16_t {
   kReal,
   kImaginary,
   kConjugate,
+  kNegate,
   kConvert,  ///< to another type; of complex ones to complex ones only
 };
 inline constexpr uint16_t kUnaries = static_cast<uint16_t>(Unary::kConvert) + 1;

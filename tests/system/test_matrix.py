@@ -15,6 +15,17 @@ import unittest
 from harness import HOSTED, NATIVE, Namespace, eventually, processes, require
 
 HERE = pathlib.Path(__file__).resolve().parent
+# An operation whose node stops for two seconds in the midst of it.
+STOPPED_FOR_A_WHILE = """
+import ebbrt, os, signal, subprocess, threading
+ebbrt.start(nodes=1, machine="process"%s)
+A = ebbrt.Matrix.random(400, 400, tile=100).evaluate()
+node = int(subprocess.run(["pgrep", "-P", str(os.getpid()), "matrix_backend"],
+                          capture_output=True, text=True).stdout)
+os.kill(node, signal.SIGSTOP)
+threading.Timer(2, os.kill, (node, signal.SIGCONT)).start()
+print((A @ A).sum() > 0)
+"""
 SEED = int(os.environ.get("EBBRT_SEED", "1"))
 
 
@@ -217,9 +228,14 @@ class MatrixTest(unittest.TestCase):
         """)
 
     def test_elements_of_every_type(self) -> None:
-        self.script("""
+        for machine in ("process", "microvm"):
+            with self.subTest(machine=machine):
+                self.use_elements_of_every_type(machine)
+
+    def use_elements_of_every_type(self, machine: str) -> None:
+        self.script(f"ebbrt_machine = {machine!r}" + textwrap.dedent("""
             import ebbrt, itertools, numpy
-            ebbrt.start(nodes=3, machine="process")
+            ebbrt.start(nodes=3, machine=ebbrt_machine)
             rng = numpy.random.default_rng(5)
             arrays = []
             for name in "float32", "float64", "complex64", "complex128":
@@ -264,7 +280,26 @@ class MatrixTest(unittest.TestCase):
             assert ebbrt.Matrix.from_numpy([[1, 2]], dtype="complex64").dtype == "complex64"
             vector = numpy.array([1j, 2, 3, 4])
             assert numpy.allclose(ebbrt.Matrix.from_numpy(arrays[0]) @ vector, arrays[0] @ vector)
-        """)
+            # Where NumPy's complex numbers are not C++'s.
+            a = numpy.array([[1 + 0j, 1 + 2j, 0j, -1 - 0j]])
+            A = ebbrt.Matrix.from_numpy(a)
+            with numpy.errstate(all="ignore"):
+                for ours, theirs in ((-A, -a), ((-A).map("sqrt"), numpy.sqrt(-a)), (A / 0, a / 0), (1 / A, 1 / a),
+                                     (A ** 0, a ** 0), ((-A).map("log"), numpy.log(-a)), (A / A, a / a)):
+                    ours = ours.numpy()
+                    for part in "real", "imag":
+                        x, y = getattr(ours, part), getattr(theirs, part)
+                        assert numpy.allclose(x, y, equal_nan=True), (ours, theirs)
+            assert ebbrt.Matrix.from_numpy(a.astype(">c8")).dtype == "complex64"
+            for text in numpy.str_("3"), numpy.bytes_(b"3"), "3":
+                try:
+                    A + text
+                except TypeError:
+                    pass
+                else:
+                    raise AssertionError(text)
+            assert A != numpy.array([["1", "2", "3", "4"]])
+        """))
 
     def test_consoles_are_shown_if_wanted(self) -> None:
         for machine, line in (("microvm", "network on"), ("process", "")):
@@ -285,17 +320,7 @@ class MatrixTest(unittest.TestCase):
         for options, terminal, shows in (("", True, True), ("", False, False),
                                          (", progress=True", False, True),
                                          (", progress=False", True, False)):
-            # The node is stopped for a while in the midst of it.
-            work = textwrap.dedent(f"""
-                import ebbrt, os, signal, subprocess, threading
-                ebbrt.start(nodes=1, machine="process"{options})
-                A = ebbrt.Matrix.random(400, 400, tile=100).evaluate()
-                node = int(subprocess.run(["pgrep", "-P", str(os.getpid()), "matrix_backend"],
-                                          capture_output=True, text=True).stdout)
-                os.kill(node, signal.SIGSTOP)
-                threading.Timer(2, os.kill, (node, signal.SIGCONT)).start()
-                print((A @ A).sum() > 0)
-            """)
+            work = STOPPED_FOR_A_WHILE % options
             said = self.standard_error(work, terminal)
             with self.subTest(options=options, terminal=terminal):
                 if shows:
@@ -490,6 +515,42 @@ class MatrixTest(unittest.TestCase):
             python.kill()
             python.communicate()
         self.namespace.assert_clean(self)
+
+    def test_no_interrupt_is_lost(self) -> None:
+        """Ctrl-C at any moment of short waits: each is told."""
+        self.script("""
+            import ebbrt, os, random, signal, threading, time
+            ebbrt.start(nodes=1, machine="process")
+            A = ebbrt.Matrix.random(700, 700, tile=700).evaluate()
+            rng = random.Random(1)
+            for _ in range(25):
+                threading.Timer(rng.uniform(0.05, 0.25), os.kill, (os.getpid(), signal.SIGINT)).start()
+                end = time.monotonic() + 10
+                try:
+                    while time.monotonic() < end: (A @ A @ A).sum()
+                except KeyboardInterrupt:
+                    continue
+                raise AssertionError("lost")
+        """)
+
+    def test_python_ends_while_others_wait(self) -> None:
+        for _ in range(5):
+            self.script("""
+                import ebbrt, threading, time
+                ebbrt.start(nodes=1, machine="process")
+                A = ebbrt.Matrix.random(900, 900, tile=900).evaluate()
+                def work():
+                    while True: (A @ A).sum()
+                for _ in range(3): threading.Thread(target=work, daemon=True).start()
+                time.sleep(0.2)
+            """)
+
+    def test_progress_that_can_not_be_shown(self) -> None:
+        for ending in ("2>&-", "2> >(exec true)"):
+            script = STOPPED_FOR_A_WHILE % ", progress=True"
+            result = self.namespace.run(["bash", "-c", f"/usr/bin/python3 -c '{script}' {ending}"],
+                                        env=self.environment(), stdout=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual((result.returncode, result.stdout), (0, "True\n"), ending)
 
     def test_a_killed_python_leaves_nothing(self) -> None:
         for machine in ("process", "microvm"):

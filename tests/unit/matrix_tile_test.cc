@@ -274,6 +274,7 @@ TEST(MatrixTile, EveryFunctionOfComplexElements) {
       {Unary::kCos, std::cos(x)},
       {Unary::kTanh, std::tanh(x)},
       {Unary::kConjugate, {1, -2}},
+      {Unary::kNegate, -x},
   };
   for (auto [function, value] : expected)
     near(Of<Number>(function, x, y), value);
@@ -305,6 +306,18 @@ TEST(MatrixTile, EveryFunctionOfComplexElements) {
   FillConstant(left, 0);
   MultiplyAdd(right, right, left);
   near(left.Of<Number>()(0, 0), y * y);
+}
+
+/// As NumPy has it, where C++ doesn't.
+TEST(MatrixTile, ComplexZerosAndSigns) {
+  const Number one(1, 0);
+  EXPECT_TRUE(std::signbit(Of<Number>(Unary::kNegate, one, 0).imag()));
+  EXPECT_EQ(Of<Number>(Unary::kDivide, Number(1, -2), 0),
+            Number(INFINITY, -INFINITY));
+  EXPECT_EQ(Of<Number>(Unary::kReverseDivide, Number(0, 0), Number(1, 1)),
+            Number(INFINITY, INFINITY));
+  EXPECT_EQ(Of<Number>(Unary::kPower, Number(0, 0), 0), one);
+  EXPECT_EQ(Of<Number>(Unary::kReversePower, Number(0, 0), Number(0, 0)), one);
 }
 
 TEST(MatrixTile, FromOneTypeToAnother) {
@@ -343,6 +356,16 @@ TEST(MatrixTile, LongWorkPauses) {
   EXPECT_TRUE(paused());
   CopyPart(a, {0, 0, 300, 300}, true, b, 0, 0, pause);
   EXPECT_TRUE(paused());
+  for (auto type : {ElementType::kFloat64, ElementType::kComplex128}) {
+    Tile wide(4, 20'000, type);
+    FillConstant(wide, 1);
+    Tile left(4, 4, type);
+    FillConstant(left, 1);
+    Tile product(4, 20'000, type);
+    FillConstant(product, 0);
+    MultiplyAdd(left, wide, product, pause);
+    EXPECT_GT(std::exchange(pauses, 0), 3);
+  }
 }
 
 TEST(MatrixTile, EveryFunction) {
@@ -367,6 +390,7 @@ TEST(MatrixTile, EveryFunction) {
       {Unary::kReal, 2},
       {Unary::kImaginary, 0},
       {Unary::kConjugate, 2},
+      {Unary::kNegate, -2},
   };
   // And kConvert, which is of two types.
   EXPECT_EQ(std::size(expected) + 1, kUnaries);

@@ -50,7 +50,8 @@ class Application:
             "EBBRT_MATRIX_IMAGE": str(self.image_path()),
             "EBBRT_MATRIX_PROGRAM": str(self._built("hosted") / "matrix_backend"),
             "EBBRT_IAASD": str(hosted / "tools" / "iaasd" / "iaasd"),
-            # Of Sage alone.
+            # Of Sage alone; ours reads the user's.
+            "EBBRT_SAGE_STARTUP_FILE": os.environ.get("SAGE_STARTUP_FILE", ""),
             "SAGE_STARTUP_FILE": str(paths.ROOT / "apps" / self.room / "python" / "startup.sage"),
         }
 

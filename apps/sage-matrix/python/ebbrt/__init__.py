@@ -29,57 +29,30 @@ for, all that don't wait for each other at once, on the machines that hold them.
 """
 
 import atexit
-import numbers
 import operator
 import os
 import pathlib
-import sys
-import threading
 
 import numpy
-import tqdm
 
 from ebbrt import _core
 from ebbrt._core import AllocationFailed, MatrixLost, NodeLost
+from ebbrt._elements import TYPES, as_array, as_number, is_sages, type_number
+from ebbrt._progress import Progress
 
 __all__ = ["AllocationFailed", "Matrix", "MatrixLost", "NodeLost", "nodes", "start", "stop"]
 
 _TILE = 512
 # In the order of the numbers that _core gives them.
-_TYPES = [numpy.dtype(name) for name in "float32 float64 complex64 complex128".split()]
 _UNARY = {
     name: number
     for number, name in enumerate(
         "add multiply divide reverse_subtract reverse_divide power reverse_power abs sqrt exp log sin cos tanh "
-        "real imag conj".split()
+        "real imag conj negate".split()
     )
 }
 _BINARY = {name: number for number, name in enumerate("add subtract multiply divide equal".split())}
 _MAPS = "abs sqrt exp log sin cos tanh".split()
-
-
-class _Progress:
-    """Shows how many of the tiles that the main thread waits for are computed, if it
-    waits for more than a second."""
-
-    def __init__(self, wanted):
-        # As tqdm's: None is on a terminal only.
-        self._disable = None if wanted is None else not wanted
-        self._bar = None
-
-    def __call__(self, done=None, asked=None):
-        if threading.current_thread() is not threading.main_thread():
-            return
-        if done is None:
-            if self._bar is not None:
-                self._bar.close()
-            self._bar = None
-            return
-        if self._bar is None:
-            self._bar = tqdm.tqdm(desc="ebbrt", total=asked, unit=" tiles", leave=False, delay=1,
-                                  miniters=0, disable=self._disable, file=sys.stderr)
-        self._bar.total = asked
-        self._bar.update(done - self._bar.n)
 
 
 def start(nodes=4, memory=128, machine="microvm", image=None, progress=None, console=False):
@@ -88,9 +61,9 @@ def start(nodes=4, memory=128, machine="microvm", image=None, progress=None, con
 
     `machine` is microvm, pc, q35, or process, with which `image` is a program; without
     one it is that of the environment's EBBRT_MATRIX_IMAGE, for processes
-    EBBRT_MATRIX_PROGRAM, which `ebbrt run` sets. What takes more than a second shows its progress if `progress` is true, or if standard
-    error is a terminal and it is None; `console` shows what the machines write to
-    theirs.
+    EBBRT_MATRIX_PROGRAM, which `ebbrt run` sets. What takes more than a second shows
+    its progress if `progress` is true, or if standard error is a terminal and it is
+    None; `console` shows what the machines write to theirs.
     """
     if not 1 <= operator.index(nodes) <= 250:
         raise ValueError(f"nodes: {nodes} should be from 1 to 250")
@@ -105,7 +78,7 @@ def start(nodes=4, memory=128, machine="microvm", image=None, progress=None, con
     if not pathlib.Path(image).is_file():
         raise FileNotFoundError(f"image: there is no file {image}")
     _core.start(str(image), nodes, memory, machine, bool(console))
-    _core.show_progress(_Progress(progress))
+    _core.show_progress(Progress(progress))
 
 
 def stop():
@@ -134,44 +107,6 @@ def _tiles(tile):
     return _size("tile", rows, 1, 2**16), _size("tile", columns, 1, 2**16)
 
 
-def _type(dtype):
-    """The number of an element's type."""
-    if numpy.dtype(dtype) not in _TYPES:
-        raise TypeError(f"dtype: {dtype} is not one of {', '.join(map(str, _TYPES))}")
-    return _TYPES.index(numpy.dtype(dtype))
-
-
-def _array(value):
-    """What can be elements of matrices: an array, or a matrix or vector of Sage's."""
-    if isinstance(value, numpy.ndarray):
-        return value
-    # Sage's own __array__ takes each element for itself.
-    return numpy.asarray(value.numpy() if _is_sages(value) else value)
-
-
-def _is_sages(value):
-    """Whether it is a matrix or a vector of Sage's."""
-    return type(value).__module__.startswith("sage.") and hasattr(value, "numpy")
-
-
-def _number(value):
-    """A number as Python's float or complex, None if it is none."""
-    if isinstance(value, (numbers.Real, numpy.bool_)):
-        return float(value)
-    if isinstance(value, numbers.Complex):
-        return complex(value)
-    if isinstance(value, (Matrix, numpy.ndarray)):
-        return None
-    # Sage's own numbers are none of Python's, but become such.
-    for kind, conversion in ((float, "__float__"), (complex, "__complex__")):
-        if hasattr(value, conversion):
-            try:
-                return kind(value)
-            except (TypeError, ValueError):
-                pass
-    return None
-
-
 class Matrix:
     """A matrix of float64, or of float32, complex64 or complex128.
 
@@ -197,12 +132,12 @@ class Matrix:
 
     @staticmethod
     def _grid(rows, columns, tile, dtype):
-        return _core.Grid(_size("rows", rows), _size("columns", columns), *_tiles(tile), _type(dtype))
+        return _core.Grid(_size("rows", rows), _size("columns", columns), *_tiles(tile), type_number(dtype))
 
     @classmethod
     def full(cls, rows, columns, value, tile=_TILE, dtype=None):
         """Each element is `value`."""
-        number = _number(value)
+        number = as_number(value)
         if number is None:
             raise TypeError(f"value: a {type(value).__name__} is not a number")
         if dtype is None:
@@ -230,16 +165,17 @@ class Matrix:
     def from_numpy(cls, array, tile=_TILE, dtype=None):
         """A copy of an array of two dimensions, of a matrix of Sage's, or of anything
         that makes an array. What is none of the types of matrices becomes float64."""
-        array = _array(array)
+        array = as_array(array)
         if array.dtype == object and dtype is None:
             try:
                 array = array.astype(numpy.float64)
-            except TypeError:
+            except (TypeError, ValueError):
                 array = array.astype(numpy.complex128)
         if array.ndim != 2:
             raise ValueError(f"a matrix has two dimensions, this array has {array.ndim}")
         if dtype is None:
-            dtype = array.dtype if array.dtype in _TYPES else numpy.float64
+            own = array.dtype.newbyteorder("=")
+            dtype = own if own in TYPES else numpy.float64
         grid = cls._grid(*array.shape, tile, dtype)
         if not (array.dtype == object or numpy.can_cast(array.dtype, dtype, "same_kind")):
             raise TypeError(f"elements of {array.dtype} can't be those of a matrix of {dtype}")
@@ -256,7 +192,7 @@ class Matrix:
 
     @property
     def dtype(self):
-        return _TYPES[self._expression.grid.type]
+        return TYPES[self._expression.grid.type]
 
     def _holds_complex(self):
         return self.dtype.kind == "c"
@@ -331,7 +267,7 @@ class Matrix:
     # --- arithmetic ---------------------------------------------------------
     def _apply(self, function, operand=0.0):
         """Where the operand is a number."""
-        number = _number(operand)
+        number = as_number(operand)
         if number is None:
             return NotImplemented
         matrix = self._complex() if isinstance(number, complex) else self
@@ -349,19 +285,17 @@ class Matrix:
 
     def _operand(self, function, other):
         """`other` as a matrix to go element by element with, None if it is none."""
-        if function in ("multiply", "divide") and _is_sages(other):
-            raise TypeError(f"{function}: * of Sage's matrices is their product, of these their elements': take @, or "
-                            "Matrix.from_numpy() of it")
+        if function in ("multiply", "divide") and is_sages(other):
+            raise TypeError(f"{function}: of Sage's matrices * is the product, of these it is that of elements: "
+                            "take @, or Matrix.from_numpy() of the other")
         return self._matrix(other)
 
     def _matrix(self, other):
         """`other` as a matrix, None if it can't be one."""
         if isinstance(other, Matrix):
             return other
-        if isinstance(other, numpy.ndarray) or _is_sages(other):
-            array = _array(other)
-            return Matrix.from_numpy(array, self.tile) if array.ndim == 2 else None
-        return None
+        array = self._foreign(other)
+        return None if array is None or array.ndim != 2 else Matrix.from_numpy(array, self.tile)
 
     def _either(self, function, other):
         """With a number, or with a matrix."""
@@ -382,7 +316,7 @@ class Matrix:
         return self + other
 
     def __sub__(self, other):
-        number = _number(other)
+        number = as_number(other)
         return self._combine("subtract", other) if number is None else self._apply("add", -number)
 
     def __rsub__(self, other):
@@ -408,7 +342,7 @@ class Matrix:
         return self._apply("reverse_power", base)
 
     def __neg__(self):
-        return self._apply("multiply", -1)
+        return self._apply("negate")
 
     def __pos__(self):
         return Matrix._of(self._expression)
@@ -430,8 +364,8 @@ class Matrix:
     def astype(self, dtype):
         """With elements of another type, rounded to it; complex ones don't become
         real: take `real`, `imag` or abs()."""
-        to = _type(dtype)
-        if self._holds_complex() and _TYPES[to].kind != "c":
+        to = type_number(dtype)
+        if self._holds_complex() and TYPES[to].kind != "c":
             raise TypeError(f"astype: {self.dtype} does not become {dtype}; take real, imag or abs()")
         return Matrix._of(self._expression.convert(to))
 
@@ -442,33 +376,30 @@ class Matrix:
         return self._apply(name)
 
     def __matmul__(self, other):
-        if (vector := self._vector(other)) is not None:
-            column = Matrix.from_numpy(vector.reshape(-1, 1), (self.tile[1], 1))
+        array = self._foreign(other)
+        if array is not None and array.ndim == 1:
+            column = Matrix.from_numpy(array.reshape(-1, 1), (self.tile[1], 1))
             return self._like(other, (self @ column).numpy().reshape(-1))
-        other = self._matrix(other)
-        if other is None:
-            return NotImplemented
-        return Matrix._of(self._expression.multiply(other._expression))
+        right = self._matrix(other if array is None else array)
+        return NotImplemented if right is None else Matrix._of(self._expression.multiply(right._expression))
 
     def __rmatmul__(self, other):
-        if (vector := self._vector(other)) is not None:
-            row = Matrix.from_numpy(vector.reshape(1, -1), (1, self.tile[0]))
+        array = self._foreign(other)
+        if array is not None and array.ndim == 1:
+            row = Matrix.from_numpy(array.reshape(1, -1), (1, self.tile[0]))
             return self._like(other, (row @ self).numpy().reshape(-1))
-        left = self._matrix(other)
+        left = self._matrix(other if array is None else array)
         return NotImplemented if left is None else left @ self
 
     @staticmethod
-    def _vector(other):
-        """The array of one dimension that it is, or None."""
-        if isinstance(other, numpy.ndarray) or _is_sages(other):
-            array = _array(other)
-            return array if array.ndim == 1 else None
-        return None
+    def _foreign(other):
+        """An array, or Sage's matrix or vector as one; else None."""
+        return as_array(other) if isinstance(other, numpy.ndarray) or is_sages(other) else None
 
     @staticmethod
     def _like(vector, values):
         """Values as a vector of the same kind."""
-        if not _is_sages(vector):
+        if not is_sages(vector):
             return values
         from sage.all import vector as make
 
@@ -483,7 +414,11 @@ class Matrix:
 
     def __eq__(self, other):
         """Whether all elements are equal; of different shapes none are."""
-        if (right := self._matrix(other)) is None:
+        try:
+            right = self._matrix(other)
+        except TypeError:  # elements that are no numbers
+            return False
+        if right is None:
             return False if isinstance(other, numpy.ndarray) else NotImplemented
         if right.shape != self.shape:
             return False
@@ -529,8 +464,12 @@ class Matrix:
         if not isinstance(key, tuple) or len(key) != 2:
             raise TypeError("a matrix is indexed by two: A[row, column]")
         row, column, rows, columns = self._part(key)
-        number = _number(value)
-        part = self._matrix(value) if number is None else Matrix.full(rows, columns, number, self.tile)
+        number = as_number(value)
+        if number is None:
+            part = self._matrix(value)
+        else:
+            part = Matrix.full(rows, columns, number, self.tile,
+                               None if isinstance(number, complex) else self.dtype)
         if part is None:
             raise TypeError(f"a part can't be set to a {type(value).__name__}")
         if part._holds_complex() and not self._holds_complex():
