@@ -16,6 +16,7 @@ extern const char data_begin[];
 extern char percore_begin[], percore_data_end[], percore_end[];
 extern const char tls_begin[], tls_data_end[], tls_size[], tls_alignment[];
 extern const char boot_stack_guard[];
+extern const char stack_size[], stack_slot[], stack_mask[];
 extern void (*const init_array_begin[])();
 extern void (*const init_array_end[])();
 }

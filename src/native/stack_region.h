@@ -1,8 +1,9 @@
 // Where guarded stacks lie; platform/stack.h is the interface to them.
 //
 // The region is divided in slots. Each begins with the page of the stack's
-// Context (context.h), then comes the unmapped guard page, then the stack. Slots
-// are a power of two apart, so that the context is found from a stack pointer.
+// Context (context.h), then comes the unmapped guard page, then the stack.
+// Slots are a power of two apart, so that the context is found from a stack
+// pointer.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +17,18 @@ namespace ebbrt {
 
 inline constexpr uint64_t kContextSize = kPageSize;
 inline constexpr uint64_t kGuardSize = kPageSize;
-inline constexpr uint64_t kStackSlot = 128 * 1024;
-static_assert(kContextSize + kGuardSize + platform::kStackSize <= kStackSlot);
+
+/// Usable bytes of a stack, and bytes from one stack's slot to the next; the
+/// image's choice (ebbrt.ld).
+inline uint64_t StackSize() { return image::Address(stack_size); }
+inline uint64_t StackSlot() { return image::Address(stack_slot); }
 
 /// Whether `address` lies in the unmapped page below a stack. Inline, since
 /// exceptions use it (exception.cc).
 inline bool IsStackGuard(uint64_t address) {
   if (address - kStackRegion < kRegionSize) {
-    return (address - kStackRegion) % kStackSlot - kContextSize < kGuardSize;
+    return ((address - kStackRegion) & (StackSlot() - 1)) - kContextSize <
+           kGuardSize;
   }
   return address - image::Address(boot_stack_guard) < kPageSize;
 }
@@ -45,7 +50,10 @@ inline bool IsOnStackRegion() {
 /// The page for the Context of the stack that the calling code runs on; it must
 /// be one of the region.
 inline void* ContextPage() {
-  return reinterpret_cast<void*>(StackPointer() & ~(kStackSlot - 1));
+  void* page;
+  // A negative address, which only an instruction's own operand can be.
+  asm("mov %%rsp, %0\n\tand %1, %0" : "=r"(page) : "i"(stack_mask) : "cc");
+  return page;
 }
 
 }  // namespace ebbrt

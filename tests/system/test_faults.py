@@ -74,6 +74,14 @@ class Faults(unittest.TestCase):
         self.assertRegex(result.console, r"#\d+ 0x\w+ .*Write")
         self.assertEqual(result.exit_code, PANIC)
 
+    def test_an_image_s_own_stack_size(self) -> None:
+        deep = harness.NATIVE / "tests/system/native/deep.img"
+        result = qemu.boot(deep, "microvm", "-- 1700")
+        self.assertEqual((result.console, result.exit_code), ("deep 1700\n", 0))
+        result = qemu.boot(deep, "microvm", "-- 2100")
+        self.assertRegex(result.console, r"page fault .* writing 0x\w+, past the end of a stack")
+        self.assertRegex(result.console, r"#\d+ 0x\w+ .*Descend")
+
     def test_exit_codes(self) -> None:
         for machine in qemu.MACHINES:
             for code in (0, 3):

@@ -11,8 +11,7 @@
 namespace ebbrt {
 namespace {
 
-constexpr size_t kPages =
-    (kContextSize + platform::kStackSize) / kPageSize;
+size_t Pages() { return (kContextSize + StackSize()) / kPageSize; }
 
 /// A free stack, linked at its top, where its pages are warm.
 struct FreeStackLink {
@@ -27,7 +26,7 @@ SpinLock lock;  // guards next_slot
 uint64_t next_slot = kStackRegion;
 
 FreeStackLink& LinkOf(void* lowest) {
-  auto top = static_cast<char*>(lowest) + platform::kStackSize;
+  auto top = static_cast<char*>(lowest) + StackSize();
   return *reinterpret_cast<FreeStackLink*>(top - sizeof(FreeStackLink));
 }
 
@@ -37,19 +36,19 @@ bool MapPart(uint64_t address, char* memory, uint64_t size) {
 }
 
 void* MapNewStack() {
-  auto* memory = static_cast<char*>(AllocatePages(kPages));
+  auto* memory = static_cast<char*>(AllocatePages(Pages()));
   if (memory == nullptr) throw std::bad_alloc();
   uint64_t slot;
   {
     std::lock_guard guard(lock);
     slot = next_slot;
-    next_slot += kStackSlot;
+    next_slot += StackSlot();
   }
   uint64_t lowest = slot + kContextSize + kGuardSize;
-  if (slot + kStackSlot > kStackRegion + kRegionSize ||
+  if (slot + StackSlot() > kStackRegion + kRegionSize ||
       !MapPart(slot, memory, kContextSize) ||
-      !MapPart(lowest, memory + kContextSize, platform::kStackSize)) {
-    FreePages(memory, kPages);
+      !MapPart(lowest, memory + kContextSize, StackSize())) {
+    FreePages(memory, Pages());
     throw std::bad_alloc();
   }
   InitContext(reinterpret_cast<void*>(slot));
@@ -67,7 +66,7 @@ Stack AllocateStack() {
   } else {
     lowest = MapNewStack();
   }
-  return {lowest, kStackSize};
+  return {lowest, StackSize()};
 }
 
 void FreeStack(Stack stack) {

@@ -12,9 +12,8 @@ struct Stack {
   size_t size;
 };
 
-inline constexpr size_t kStackSize = 64 * 1024;
-
-/// kStackSize usable bytes, mapped already. From this core's pool if it has one.
+/// A stack of the size that the image was linked for (ebbrt_image's STACK_SLOT;
+/// 64 KiB), mapped already. From this core's pool if it has one.
 /// Throws std::bad_alloc.
 Stack AllocateStack();
 

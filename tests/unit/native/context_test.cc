@@ -190,7 +190,7 @@ TEST(Gthread, KeysAreDestroyedWithTheirThread) {
 
 TEST(Stack, LiesAboveAnUnmappedPageAndComesFromThePool) {
   platform::Stack stack = platform::AllocateStack();
-  EXPECT_EQ(stack.size, platform::kStackSize);
+  EXPECT_EQ(stack.size, StackSize());
   auto lowest = reinterpret_cast<uint64_t>(stack.lowest);
   EXPECT_TRUE(IsStackGuard(lowest - 1));
   EXPECT_FALSE(IsStackGuard(lowest));
