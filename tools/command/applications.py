@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import builds, packages, paths
+from . import builds, node, packages, paths
 from .problems import Problem, UsageProblem
 
 
@@ -27,6 +27,7 @@ class Application:
     interpreter: str = ""
     packages: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()  # targets of the hosted tree that it starts
+    on_v8: bool = False
 
     def _built(self, tree: str) -> pathlib.Path:
         return builds.TREES[tree].path / "apps" / (self.room or self.name)
@@ -82,6 +83,16 @@ APPLICATIONS = {
             lambda image, words: [str(image), *words],
         ),
         Application(
+            "v8",
+            "JavaScript on V8 on a machine of its own, with this directory's files",
+            "v8 [--OPTION...] [-e TEXT | FILE]...",
+            "node_frontend",
+            "v8",
+            lambda image, words: ["512", str(image), *words],
+            room="node",
+            on_v8=True,
+        ),
+        Application(
             "python",
             "Python with the module ebbrt: matrices on machines that come when needed",
             "python [ARGUMENT...]",
@@ -121,6 +132,8 @@ def find(name: str) -> Application:
 def prepare(application: Application) -> None:
     """Builds what the application needs to run."""
     packages.require("build", "run", *application.packages)
+    if application.on_v8:
+        node.build()
     hosted = [application.front_end, *application.programs, "iaasd", "iaasctl"]
     builds.build(builds.TREES["hosted"], hosted)
     builds.build(builds.TREES["native"], [application.image])

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from . import packages, paths, process, progress
+from . import engine, packages, paths, process, progress
 from .problems import Problem
 
 CONFIGURE_TIMEOUT = 300.0
@@ -141,6 +141,7 @@ def build(tree: Tree, targets: Sequence[str] = (), keep_going: bool = False) -> 
     if tree.for_target:
         prefix = build_toolchain()
         options.append(f"-DCMAKE_TOOLCHAIN_FILE={prefix}/share/ebbrt.cmake")
+        options += engine.options()
     if tree.with_lwip:
         options.append(f"-DEBBRT_LWIP_SOURCE={build_toolchain()}/src/lwip")
     if shutil.which("ccache"):

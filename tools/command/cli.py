@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import applications, benches, builds, doctor, nodes, paths, progress
+from . import applications, benches, builds, doctor, node, nodes, paths, progress
 from .problems import Problem, UsageProblem
 from .testing import plan
 from .testing.steps import Options
@@ -38,6 +38,8 @@ def _build(arguments: argparse.Namespace) -> int:
     for name in dict.fromkeys(what):
         if name == "toolchain":
             builds.build_toolchain()
+        elif name == "node":
+            node.build()
         else:
             builds.build(builds.TREES[name])
     step.end(f"{', '.join(dict.fromkeys(what))} up to date")
@@ -85,13 +87,14 @@ def _add_build(commands) -> None:
         description="Installs packages (as root), builds the toolchain once, and "
         "brings the build trees up to date. Logs are in build/logs.",
     )
-    names = ("toolchain", *builds.TREES, "all")
+    names = ("toolchain", *builds.TREES, "node", "all")
     parser.add_argument(
         "what",
         nargs="*",
         metavar="WHAT",
         type=_one_of("WHAT", names),
-        help=f"{', '.join(names)} (default: all, which is toolchain, hosted and native)",
+        help=f"{', '.join(names)} (default: all, which is toolchain, hosted and native; "
+        "node is V8 and what runs on it)",
     )
     parser.add_argument(
         "--sanitize",

@@ -253,6 +253,9 @@ int remove(const char* path) {
   return result != 0 && errno == EISDIR ? rmdir(path) : result;
 }
 
+/// newlib's tmpfile() goes through this, and would else bring its own remove().
+int _remove_r(_reent*, const char* path) { return remove(path); }
+
 int rename(const char* from, const char* to) {
   return Do([&] { return file_system->Rename(Absolute(from), Absolute(to)); });
 }

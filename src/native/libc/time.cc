@@ -7,6 +7,10 @@
 #include <ctime>
 #include <new>
 
+extern "C" {  // newlib's says nothing of C++
+#include <sys/resource.h>
+}
+
 #include "common/event_manager.h"
 #include "common/timer.h"
 #include "native/libc/wait.h"
@@ -72,6 +76,22 @@ clock_t times(tms* result) {
   auto microseconds = static_cast<clock_t>(Now() / kNanosecondsPerMicrosecond);
   if (result != nullptr) *result = {microseconds, 0, 0, 0};
   return microseconds;
+}
+
+/// As times(): the machine's time is the program's.
+int getrusage(int who, rusage* usage) {
+  if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN) {
+    errno = EINVAL;
+    return -1;
+  }
+  *usage = {};
+  if (who == RUSAGE_SELF) {
+    const int64_t now = Now();
+    usage->ru_utime.tv_sec = now / kNanosecondsPerSecond;
+    usage->ru_utime.tv_usec =
+        now % kNanosecondsPerSecond / kNanosecondsPerMicrosecond;
+  }
+  return 0;
 }
 
 int nanosleep(const timespec* interval, timespec* remaining) {
