@@ -1,7 +1,7 @@
 """Source files in few translation units: each includes many files of one folder.
 
 V8's headers are most of what a compiler reads of each of its files; read once for many
-files they cost a fifth (../../../../shared: facts/v8.md).
+files they cost a fifth.
 """
 
 import pathlib
