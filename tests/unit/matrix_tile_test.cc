@@ -76,6 +76,7 @@ void ExpectProductsOfAllShapes(ElementType type, double bound,
                                       {64, 64, 64},
                                       {65, 300, 259},
                                       {53, 256, 24},
+                                      {3, 5, 1000},
                                       {1, 300, 1},
                                       {2, 0, 3},
                                       {0, 2, 3}}) {

@@ -74,7 +74,8 @@ derive_sources() {
 
 # fetch_source PACKAGE DIRECTORY: unpacks the Debian source package, with
 # Debian's patches, as DIRECTORY. The download is kept in the cache. /etc/apt and
-# the machine's package lists are not touched.
+# the machine's package lists are not touched. Of a version's revisions it takes the
+# newest that is to be had: a mirror may lack one that its index names.
 fetch_source() {
   local package="$1" target="$2" pinned dsc
   pinned=$(version_of "$package")
@@ -96,14 +97,21 @@ fetch_source() {
     [ "$(id -u)" != 0 ] || options+=(-o APT::Sandbox::User=root)
     # An unrelated entry of the machine's may have no sources: not fatal here.
     apt-get "${options[@]}" update || true
-    (cd "$downloads.part" &&
-      apt-get "${options[@]}" source --download-only --only-source "$package")
+    local revision
+    for revision in $(apt-cache "${options[@]}" showsrc "$package" |
+      awk '$1 == "Version:" { print $2 }' | grep -E "^([0-9]+:)?$pinned[-+]" |
+      sort -rVu); do
+      ! (cd "$downloads.part" && apt-get "${options[@]}" source --download-only \
+        --only-source "$package=$revision") || break
+      find "$downloads.part" -type f -delete
+    done
+    [ -n "$(find "$downloads.part" -name '*.dsc')" ] ||
+      { echo "no source of $package $pinned is to be had"; return 1; }
     # The .dsc last: where it is, the download is complete.
     find "$downloads.part" -type f ! -name '*.dsc' -exec mv -t "$downloads" {} +
     mv "$downloads.part"/*.dsc "$downloads/"
     rm -rf "$downloads.part"
     dsc=$(find_dsc)
-    [ -n "$dsc" ] || { echo "the source package $package is not $pinned"; return 1; }
   fi
   rm -rf "$target"
   mkdir -p "$(dirname "$target")"

@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "run": ("qemu-system-x86", "iproute2"),
     "python": ("python3-numpy", "python3-tqdm"),
-    "sage": ("sagemath",),
+    "sage": ("sagemath",),  # some GB
     "test": (
         "libmemcached-tools",
         "python3-pymemcache",
@@ -39,13 +39,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ruby",
         "ruby-dalli",
         "libcache-memcached-fast-perl",
-        "python3-numpy",
-        "python3-tqdm",
         "curl",
     ),
-    # Whose installation starts a server, or takes some GB: only where nobody else
-    # works.
-    "ci": ("nginx-light", "libnginx-mod-http-memc", "sagemath"),
+    # Whose installation starts a server: only where nobody else works.
+    "servers": ("nginx-light", "libnginx-mod-http-memc"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
     "bench": ("libmemcached-tools", "librsvg2-bin", "fonts-dejavu-core"),

@@ -103,5 +103,3 @@ def lists(build_gn: pathlib.Path, target: str = "", settings: dict = SETTINGS) -
     executed = _Target(tokens, settings)
     executed.block(True)
     return executed.lists
-
-

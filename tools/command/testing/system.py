@@ -37,9 +37,9 @@ SANITIZED = (
 
 
 def _require_packages() -> None:
-    packages.require("run", "test")
+    packages.require("run", "python", "test")
     if os.environ.get("CI"):
-        packages.require("ci")
+        packages.require("servers", "sage")
 
 
 def files() -> list[pathlib.Path]:
