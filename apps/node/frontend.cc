@@ -1,6 +1,7 @@
 // The front-end of programs on V8: node_frontend MEMORY IMAGE WORD... boots
 // IMAGE on a machine of MEMORY MiB, which has these words as its arguments,
-// this process's directory and standard streams, and ends as it ends.
+// this process's directory and standard streams, and ends as it ends. With
+// EBBRT_CONSOLE=1 the machine's console is shown, too.
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -34,7 +35,9 @@ void ebbrt::AppMain() {
     std::fprintf(stderr, "usage: node_frontend MEBIBYTES IMAGE WORD...\n");
     runtime::Exit(2);
   }
-  spec.console = false;
+  // What the program says goes to the streams.
+  const char* console = std::getenv("EBBRT_CONSOLE");
+  spec.console = console != nullptr && *console == '1';
   hosted::GrantFiles(".");
   int code = 1;
   try {

@@ -18,8 +18,9 @@ class V8Test(unittest.TestCase):
         self.namespace = self.enterContext(Namespace("v8"))
         self.files = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-    def v8(self, *words: str) -> subprocess.CompletedProcess:
+    def v8(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
         result = self.namespace.run([ROOT / "ebbrt", "run", "--no-build", "v8", *words], cwd=self.files,
+                                    env=self.namespace.environment(**environment),
                                     capture_output=True, text=True, timeout=120)
         self.namespace.assert_clean(self)
         return result
@@ -108,6 +109,16 @@ class V8Test(unittest.TestCase):
                 self.assertEqual((result.returncode, result.stderr), (code, said))
         result = self.v8("nowhere.js")
         self.assertEqual((result.returncode, result.stderr), (2, "v8: can't read nowhere.js\n"))
+
+    def test_a_fault_of_the_engine_is_told(self) -> None:
+        crash = ("--allow-natives-syntax", "-e", "%Abort('on purpose')")
+        result = self.v8(*crash)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertIn("EBBRT_CONSOLE=1", result.stderr)
+        result = self.v8(*crash, EBBRT_CONSOLE="1")
+        self.assertRegex(result.stderr, r"\[node [0-9]+\] ebbrt: fault: breakpoint")
+        self.assertRegex(result.stderr, r"#[0-9]+ .*Runtime_Abort")
 
     def test_a_recursion_without_end_is_an_error(self) -> None:
         self.prints("""
