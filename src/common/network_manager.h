@@ -43,6 +43,9 @@ class TcpConnection {
     /// orderly end. Queued data is still sent in the orderly case if the
     /// connection is then Close()d or destroyed.
     virtual void OnClosed(std::error_code error) = 0;
+    /// After AllowHalfOpen: the peer has ended its side, behind all of its data.
+    /// Ours goes on.
+    virtual void OnEnd() {}
     /// QueuedBytes() has come back to zero after a Send that left it above.
     virtual void OnDrained() {}
   };
@@ -67,6 +70,13 @@ class TcpConnection {
   /// peer's orderly end, until resumed.
   virtual void PauseReceive() = 0;
   virtual void ResumeReceive() = 0;
+
+  /// From now on the peer's orderly end is told by OnEnd, and the connection goes
+  /// on: Send until EndSend or Close, and OnClosed for an error.
+  virtual void AllowHalfOpen() = 0;
+  /// Sends what is queued, then the end of stream; receiving goes on. Send drops
+  /// what comes later.
+  virtual void EndSend() = 0;
 
   /// Sends what is queued, then the end of stream. No callback follows.
   virtual void Close() = 0;
@@ -145,24 +155,34 @@ class NetworkManager {
   /// network device.
   virtual std::vector<IpAddress> Addresses() const = 0;
 
-  /// Listens on `port` (0: a free one is chosen) of all addresses. Throws
-  /// std::system_error (address_in_use, ...). `accept` runs inside an event on
-  /// the calling core and must set the connection's handler.
-  virtual std::unique_ptr<TcpListener> Listen(uint16_t port,
+  /// Listens at `local`: port 0 is a free one that is chosen, the address "::"
+  /// all of both protocols, 0.0.0.0 all of IPv4. Throws std::system_error
+  /// (address_in_use, ...). `accept` runs inside an event
+  /// on the calling core and must set the connection's handler.
+  virtual std::unique_ptr<TcpListener> Listen(Endpoint local,
                                               AcceptHandler accept) = 0;
+  std::unique_ptr<TcpListener> Listen(uint16_t port, AcceptHandler accept) {
+    return Listen(Endpoint{{}, port}, std::move(accept));
+  }
 
-  /// Connects. The future fails with std::system_error (connection_refused,
-  /// timed_out, host_unreachable ...). The continuation that takes the
-  /// connection runs in the event that saw it established, so a handler set in
-  /// it misses nothing.
-  virtual Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) = 0;
+  /// Connects, from `local` if it names an address or a port. The future fails
+  /// with std::system_error (connection_refused, timed_out, host_unreachable
+  /// ...). The continuation that takes the connection runs in the event that saw
+  /// it established, so a handler set in it misses nothing.
+  virtual Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote,
+                                                         Endpoint local) = 0;
+  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) {
+    return Connect(remote, {});
+  }
 
-  /// Binds UDP `port` (0: a free one is chosen) of all addresses. Throws
-  /// std::system_error (address_in_use, ...). `receive` runs inside an event on
-  /// the calling core, for one datagram at a time; while it blocks, some more
-  /// wait, and the rest is lost. One that throws loses its datagram only.
-  virtual std::unique_ptr<UdpSocket> BindUdp(uint16_t port,
+  /// Binds `local` for UDP, as Listen does for TCP. `receive` runs inside an
+  /// event on the calling core, for one datagram at a time; while it blocks, some
+  /// more wait, and the rest is lost. One that throws loses its datagram only.
+  virtual std::unique_ptr<UdpSocket> BindUdp(Endpoint local,
                                              DatagramHandler receive) = 0;
+  std::unique_ptr<UdpSocket> BindUdp(uint16_t port, DatagramHandler receive) {
+    return BindUdp(Endpoint{{}, port}, std::move(receive));
+  }
 };
 
 inline constexpr EbbRef<NetworkManager> network_manager{kNetworkManagerId};

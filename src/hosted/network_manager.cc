@@ -43,18 +43,18 @@ class SocketNetworkManager : public NetworkManager {
     return hosted::InterfaceAddresses();
   }
 
-  std::unique_ptr<TcpListener> Listen(uint16_t port,
+  std::unique_ptr<TcpListener> Listen(Endpoint local,
                                       AcceptHandler accept) override {
     auto acceptor = std::make_shared<Acceptor>(
-        Endpoint{{}, port},
-        [accept = std::move(accept)](tcp::socket socket) mutable {
+        local, [accept = std::move(accept)](tcp::socket socket) mutable {
           accept(std::make_unique<SocketConnection>(std::move(socket)));
         });
     acceptor->Start();
     return std::make_unique<SocketListener>(std::move(acceptor));
   }
 
-  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) override {
+  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote,
+                                                 Endpoint local) override {
     struct Dial {
       tcp::socket socket{hosted::Reactor()};
       Promise<std::unique_ptr<TcpConnection>> promise;
@@ -63,6 +63,20 @@ class SocketNetworkManager : public NetworkManager {
     auto future = dial->promise.GetFuture();
     tcp::socket& socket = dial->socket;
     tcp::endpoint endpoint(hosted::ToAsio(remote.address), remote.port);
+    if (local != Endpoint{}) {
+      boost::system::error_code error;
+      socket.open(endpoint.protocol(), error);
+      tcp::endpoint from(endpoint.protocol(), local.port);
+      if (local.address != IpAddress()) from.address(hosted::ToAsio(local.address));
+      if (!error) socket.set_option(tcp::socket::reuse_address(true), error);
+      if (!error) socket.bind(from, error);
+      if (error) {
+        return MakeFailedFuture<std::unique_ptr<TcpConnection>>(
+            std::make_exception_ptr(
+                std::system_error(hosted::ToErrorCode(error),
+                                  "connect from " + local.ToString())));
+      }
+    }
     socket.async_connect(endpoint, [dial = std::move(dial),
                                     remote](const auto& error) mutable {
       event_manager->SpawnLocal([dial = std::move(dial), remote,
@@ -79,9 +93,9 @@ class SocketNetworkManager : public NetworkManager {
     return future;
   }
 
-  std::unique_ptr<UdpSocket> BindUdp(uint16_t port,
+  std::unique_ptr<UdpSocket> BindUdp(Endpoint local,
                                      DatagramHandler receive) override {
-    auto bound = std::make_shared<hosted::UdpPort>(port, std::move(receive));
+    auto bound = std::make_shared<hosted::UdpPort>(local, std::move(receive));
     bound->Receive();
     return std::make_unique<hosted::UdpHandle>(std::move(bound));
   }

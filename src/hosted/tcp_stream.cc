@@ -78,7 +78,7 @@ void TcpStream::Deliver(const boost::system::error_code& error,
   if (error) {
     if (error != asio::error::eof) return Fail(error);
     ended_ = true;
-    if (!paused_) TellClosed({});
+    if (!paused_) TellEnd();
     return;
   }
   if (handler_ != nullptr) handler_->OnReceive(std::move(data));
@@ -89,7 +89,7 @@ void TcpStream::ResumeReceive() {
   if (!std::exchange(paused_, false) || state_ != State::kOpen) return;
   if (ended_) {
     event_manager->SpawnLocal([self = shared_from_this()] {
-      if (!self->paused_) self->TellClosed({});
+      if (!self->paused_) self->TellEnd();
     });
   } else if (!reading_) {
     Read();
@@ -100,7 +100,7 @@ void TcpStream::ResumeReceive() {
 // -------------------------------------------------------------------
 
 void TcpStream::Send(std::unique_ptr<IOBuf> data) {
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kOpen || ending_send_) return;
   queued_ += data->ChainLength();
   queue_ = JoinChains(std::move(queue_), std::move(data));
   if (writing_ || std::exchange(flush_planned_, true)) return;
@@ -113,7 +113,11 @@ void TcpStream::Send(std::unique_ptr<IOBuf> data) {
 void TcpStream::Flush() {
   if (state_ == State::kDone) return;
   if (queue_ == nullptr) {
-    if (state_ == State::kClosing) EndOfStream();
+    if (state_ == State::kClosing) {
+      EndOfStream();
+    } else if (ending_send_) {
+      ShutSend();
+    }
     return;
   }
   std::array<asio::const_buffer, kGather> buffers;
@@ -142,7 +146,7 @@ void TcpStream::Sent(const boost::system::error_code& error, size_t bytes) {
   queued_ -= bytes;
   SplitChain(queue_, bytes);
   while (queue_ != nullptr && queue_->Empty()) queue_ = queue_->Pop();
-  if (queue_ != nullptr || state_ == State::kClosing) {
+  if (queue_ != nullptr || state_ == State::kClosing || ending_send_) {
     Flush();
   } else {
     event_manager->SpawnLocal([self = shared_from_this()] {
@@ -156,6 +160,17 @@ void TcpStream::Sent(const boost::system::error_code& error, size_t bytes) {
 
 // --- ending
 // --------------------------------------------------------------------
+
+void TcpStream::EndSend() {
+  if (state_ != State::kOpen || std::exchange(ending_send_, true)) return;
+  if (!writing_ && !flush_planned_) Flush();
+}
+
+/// All is sent.
+void TcpStream::ShutSend() {
+  boost::system::error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+}
 
 void TcpStream::Close() {
   if (state_ != State::kOpen) return;
@@ -190,6 +205,12 @@ void TcpStream::Fail(const boost::system::error_code& error) {
   if (state_ == State::kDone) return;
   Shut();
   TellClosed(ToErrorCode(error));
+}
+
+void TcpStream::TellEnd() {
+  if (!half_open_) return TellClosed({});
+  if (std::exchange(told_end_, true)) return;
+  if (handler_ != nullptr) handler_->OnEnd();
 }
 
 void TcpStream::TellClosed(std::error_code error) {

@@ -24,6 +24,8 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
   size_t QueuedBytes() const { return queued_; }
   void PauseReceive() { paused_ = true; }
   void ResumeReceive();
+  void AllowHalfOpen() { half_open_ = true; }
+  void EndSend();
   void Close();
   void Abort();
   Endpoint Local() const { return local_; }
@@ -45,6 +47,8 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
   void Sent(const boost::system::error_code& error, size_t bytes);
   void Fail(const boost::system::error_code& error);
   void TellClosed(std::error_code error);
+  void TellEnd();
+  void ShutSend();
   void EndOfStream();
   void Shut();
 
@@ -61,6 +65,9 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
   bool reading_ = false;
   bool paused_ = false;
   bool ended_ = false;  // the peer has, which is told when receiving goes on
+  bool half_open_ = false;     // that end doesn't end the connection
+  bool told_end_ = false;
+  bool ending_send_ = false;  // EndSend was called
   bool told_closed_ = false;
 };
 
@@ -78,6 +85,8 @@ class SocketConnection : public TcpConnection {
   size_t QueuedBytes() const override { return stream_->QueuedBytes(); }
   void PauseReceive() override { stream_->PauseReceive(); }
   void ResumeReceive() override { stream_->ResumeReceive(); }
+  void AllowHalfOpen() override { stream_->AllowHalfOpen(); }
+  void EndSend() override { stream_->EndSend(); }
   void Close() override { stream_->Close(); }
   void Abort() override { stream_->Abort(); }
   Endpoint Local() const override { return stream_->Local(); }

@@ -18,24 +18,32 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::udp;
 
-void Check(const boost::system::error_code& error, uint16_t port) {
+void Check(const boost::system::error_code& error, const Endpoint& local) {
   if (!error) return;
-  throw std::system_error(ToErrorCode(error),
-                          "bind UDP port " + std::to_string(port));
+  throw std::system_error(
+      ToErrorCode(error),
+      local.address == IpAddress()
+          ? "bind UDP port " + std::to_string(local.port)
+          : "bind " + local.ToString() + " for UDP");
 }
 
 }  // namespace
 
-UdpPort::UdpPort(uint16_t port, NetworkManager::DatagramHandler receive)
+UdpPort::UdpPort(Endpoint local, NetworkManager::DatagramHandler receive)
     : socket_(Reactor()), receive_(std::move(receive)) {
   boost::system::error_code error;
-  udp protocol = OpenForBoth(socket_, error);
-  Check(error, port);
-  v6_ = protocol == udp::v6();
-  socket_.bind({protocol, port}, error);
-  Check(error, port);
+  udp::endpoint at(ToAsio(local.address), local.port);
+  if (local.address == IpAddress()) {
+    at = {OpenForBoth(socket_, error), local.port};
+  } else {
+    socket_.open(at.protocol(), error);
+  }
+  Check(error, local);
+  v6_ = at.protocol() == udp::v6();
+  socket_.bind(at, error);
+  Check(error, local);
   socket_.non_blocking(true, error);
-  Check(error, port);
+  Check(error, local);
 }
 
 void UdpPort::Receive() {

@@ -16,7 +16,7 @@ namespace ebbrt::hosted {
 class UdpPort : public std::enable_shared_from_this<UdpPort> {
  public:
   /// Throws std::system_error.
-  UdpPort(uint16_t port, NetworkManager::DatagramHandler receive);
+  UdpPort(Endpoint local, NetworkManager::DatagramHandler receive);
 
   /// Waits for the next datagram; the kernel's buffer is the queue.
   void Receive();

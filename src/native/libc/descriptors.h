@@ -1,7 +1,7 @@
-// Where the C library's file descriptors beyond the console's lead.
+// Where the C library's file descriptors lead, once there are others than the console's.
 //
-// console.cc has the calls that every program links; it hands on what isn't a
-// standard stream. An image that opens no file links nothing of it.
+// console.cc has the calls that every program links. An image that opens nothing
+// links nothing of the table.
 #pragma once
 
 #include <sys/stat.h>
@@ -11,6 +11,9 @@
 
 namespace ebbrt::libc {
 
+/// Input, output and errors.
+inline constexpr int kStandardStreams = 3;
+
 /// Calls return -1 with errno set, like those of their names.
 class Descriptors {
  public:
@@ -19,6 +22,8 @@ class Descriptors {
   virtual int Close(int fd) = 0;
   virtual off_t Seek(int fd, off_t offset, int whence) = 0;
   virtual int Status(int fd, struct stat* status) = 0;
+  /// 1 or 0.
+  virtual int IsTerminal(int fd) = 0;
 
  protected:
   ~Descriptors() = default;

@@ -10,13 +10,11 @@
 #include <utility>
 
 #include "common/runtime.h"
+#include "native/libc/socket.h"
+#include "native/libc/standard_stream.h"
 
 namespace ebbrt::libc {
 namespace {
-
-std::span<const std::byte> Bytes(const void* data, size_t size) {
-  return {static_cast<const std::byte*>(data), size};
-}
 
 timespec ToTimespec(FileTime time) {
   constexpr int64_t kSecond = 1'000'000'000;
@@ -61,6 +59,63 @@ bool HasFrontEnd() {
   return runtime::Boot().front_end || runtime::ThisNode() == kFrontEndNode;
 }
 
+// --- files ---------------------------------------------------------------------
+
+ssize_t File::Read(std::span<std::byte> to) {
+  if ((flags & kOpenRead) == 0) return -EBADF;
+  std::lock_guard guard(position_lock);
+  size_t got = file.Read(position, to);
+  position += got;
+  return static_cast<ssize_t>(got);
+}
+
+ssize_t File::Write(std::span<const std::byte> data) {
+  if ((flags & (kOpenWrite | kOpenAppend)) == 0) return -EBADF;
+  std::lock_guard guard(position_lock);
+  if ((flags & kOpenAppend) != 0) {
+    position = file.Append(data);
+    return static_cast<ssize_t>(data.size());
+  }
+  size_t put = file.Write(position, data);
+  position += put;
+  return static_cast<ssize_t>(put);
+}
+
+off_t File::Seek(off_t offset, int whence) {
+  std::lock_guard guard(position_lock);
+  off_t base = 0;
+  if (whence == SEEK_CUR) {
+    base = static_cast<off_t>(position);
+  } else if (whence == SEEK_END) {
+    base = static_cast<off_t>(file.Status().size);
+  } else if (whence != SEEK_SET) {
+    return -EINVAL;
+  }
+  off_t target;
+  if (__builtin_add_overflow(base, offset, &target)) return -EOVERFLOW;
+  if (target < 0) return -EINVAL;
+  position = static_cast<uint64_t>(target);
+  return target;
+}
+
+void File::Status(struct stat& status) { Fill(status, file.Status()); }
+
+int File::AccessMode() const {
+  bool read = (flags & kOpenRead) != 0;
+  bool write = (flags & kOpenWrite) != 0;
+  int access = !write ? O_RDONLY : read ? O_RDWR : O_WRONLY;
+  return access | ((flags & kOpenAppend) != 0 ? O_APPEND : 0);
+}
+
+// --- the table -----------------------------------------------------------------
+
+FileTable::FileTable() {
+  for (int fd = 0; fd < kStandardStreams; ++fd) {
+    open_.push_back(std::make_shared<StandardStream>(fd));
+  }
+  lowest_ = kStandardStreams;
+}
+
 FileTable& FileTable::Get() {
   static FileTable* table = [] {
     auto* made = new FileTable;
@@ -71,60 +126,58 @@ FileTable& FileTable::Get() {
 }
 
 int FileTable::Add(std::shared_ptr<Description> description, int least) {
+  if (least < 0 || least >= kEnd) ThrowErrno(EINVAL);
   std::lock_guard guard(lock_);
-  for (int fd = std::max(least, kFirst); fd < kEnd; ++fd) {
-    auto& place = files_[fd - kFirst];
-    if (place != nullptr) continue;
-    place = std::move(description);
-    return fd;
-  }
-  ThrowErrno(EMFILE);
+  int fd = std::max(least, lowest_);
+  while (fd < std::ssize(open_) && open_[fd] != nullptr) ++fd;
+  if (fd >= kEnd) ThrowErrno(EMFILE);
+  if (fd >= std::ssize(open_)) open_.resize(fd + 1);
+  open_[fd] = std::move(description);
+  if (least <= lowest_) lowest_ = fd + 1;
+  return fd;
 }
 
 int FileTable::Set(int fd, std::shared_ptr<Description> description) {
-  if (fd < kFirst || fd >= kEnd) ThrowErrno(EBADF);
+  if (fd < 0 || fd >= kEnd) ThrowErrno(EBADF);
   {
     std::lock_guard guard(lock_);
-    files_[fd - kFirst].swap(description);
+    if (fd >= std::ssize(open_)) open_.resize(fd + 1);
+    if (description == nullptr) lowest_ = std::min(lowest_, fd);
+    open_[fd].swap(description);
   }
   return fd;  // and the former is closed, outside the lock
 }
 
 std::shared_ptr<Description> FileTable::Find(int fd) {
-  if (fd < kFirst || fd >= kEnd) ThrowErrno(EBADF);
   std::lock_guard guard(lock_);
-  auto found = files_[fd - kFirst];
-  if (found == nullptr) ThrowErrno(EBADF);
-  return found;
+  if (fd < 0 || fd >= std::ssize(open_) || open_[fd] == nullptr) {
+    ThrowErrno(EBADF);
+  }
+  return open_[fd];
+}
+
+std::shared_ptr<File> FileTable::FindFile(int fd) {
+  auto description = Find(fd);
+  File* file = description->AsFile();
+  if (file == nullptr) ThrowErrno(EINVAL);
+  return {std::move(description), file};
+}
+
+std::shared_ptr<Socket> FileTable::FindSocket(int fd) {
+  auto description = Find(fd);
+  Socket* socket = description->AsSocket();
+  if (socket == nullptr) ThrowErrno(ENOTSOCK);
+  return {std::move(description), socket};
 }
 
 ssize_t FileTable::Read(int fd, void* data, size_t size) {
-  return Guard([&]() -> ssize_t {
-    auto description = Find(fd);
-    if ((description->flags & kOpenRead) == 0) ThrowErrno(EBADF);
-    std::lock_guard guard(description->position_lock);
-    size_t got = description->file.Read(description->position,
-                                        {static_cast<std::byte*>(data), size});
-    description->position += got;
-    return static_cast<ssize_t>(got);
-  });
+  return Guard(
+      [&] { return Find(fd)->Read({static_cast<std::byte*>(data), size}); });
 }
 
 ssize_t FileTable::Write(int fd, const void* data, size_t size) {
-  return Guard([&]() -> ssize_t {
-    auto description = Find(fd);
-    if ((description->flags & (kOpenWrite | kOpenAppend)) == 0) {
-      ThrowErrno(EBADF);
-    }
-    std::lock_guard guard(description->position_lock);
-    if ((description->flags & kOpenAppend) != 0) {
-      description->position = description->file.Append(Bytes(data, size));
-      return static_cast<ssize_t>(size);
-    }
-    size_t put =
-        description->file.Write(description->position, Bytes(data, size));
-    description->position += put;
-    return static_cast<ssize_t>(put);
+  return Guard([&] {
+    return Find(fd)->Write({static_cast<const std::byte*>(data), size});
   });
 }
 
@@ -137,30 +190,18 @@ int FileTable::Close(int fd) {
 }
 
 off_t FileTable::Seek(int fd, off_t offset, int whence) {
-  return Guard([&]() -> off_t {
-    auto description = Find(fd);
-    std::lock_guard guard(description->position_lock);
-    off_t base = 0;
-    if (whence == SEEK_CUR) {
-      base = static_cast<off_t>(description->position);
-    } else if (whence == SEEK_END) {
-      base = static_cast<off_t>(description->file.Status().size);
-    } else if (whence != SEEK_SET) {
-      ThrowErrno(EINVAL);
-    }
-    off_t target;
-    if (__builtin_add_overflow(base, offset, &target)) ThrowErrno(EOVERFLOW);
-    if (target < 0) ThrowErrno(EINVAL);
-    description->position = static_cast<uint64_t>(target);
-    return target;
-  });
+  return Guard([&] { return Find(fd)->Seek(offset, whence); });
 }
 
 int FileTable::Status(int fd, struct stat* status) {
   return Guard([&] {
-    Fill(*status, Find(fd)->file.Status());
+    Find(fd)->Status(*status);
     return 0;
   });
+}
+
+int FileTable::IsTerminal(int fd) {
+  return Guard([&] { return Find(fd)->IsTerminal() ? 1 : 0; });
 }
 
 }  // namespace ebbrt::libc

@@ -23,7 +23,7 @@ namespace {
 
 using ebbrt::Concat;
 using ebbrt::file_system;
-using ebbrt::libc::Description;
+using ebbrt::libc::File;
 using ebbrt::libc::FileTable;
 using ebbrt::libc::Guard;
 using ebbrt::libc::ThrowErrno;
@@ -55,7 +55,7 @@ std::string AbsoluteAt(int directory, const char* path) {
   if (path == nullptr) ThrowErrno(EFAULT);
   if (directory == AT_FDCWD || *path == '/') return Absolute(path);
   if (*path == '\0') ThrowErrno(ENOENT);
-  return Join(FileTable::Get().Find(directory)->path, path);
+  return Join(FileTable::Get().FindFile(directory)->path, path);
 }
 
 uint32_t OpenFlagsOf(int flags) {
@@ -76,7 +76,7 @@ int Open(const std::string& path, int flags, mode_t mode) {
   constexpr mode_t kMask = 022;  // as umask() says
   auto& table = FileTable::Get();
   return table.Add(
-      std::make_shared<Description>(path, OpenFlagsOf(flags), mode & ~kMask));
+      std::make_shared<File>(path, OpenFlagsOf(flags), mode & ~kMask));
 }
 
 mode_t ModeArgument(int flags, va_list arguments) {
@@ -127,7 +127,7 @@ size_t PutEntry(const ebbrt::FileEntry& entry, char* out, size_t room) {
   return size;
 }
 
-int ReadDirectory(Description& directory, char* out, size_t room) {
+int ReadDirectory(File& directory, char* out, size_t room) {
   std::lock_guard guard(directory.position_lock);
   size_t used = 0;
   auto entries = directory.file.ReadDirectory(directory.position);
@@ -164,7 +164,7 @@ int openat(int directory, const char* path, int flags, ...) {
 ssize_t pread(int fd, void* data, size_t size, off_t offset) {
   return Guard([&]() -> ssize_t {
     if (offset < 0) ThrowErrno(EINVAL);
-    auto description = FileTable::Get().Find(fd);
+    auto description = FileTable::Get().FindFile(fd);
     return static_cast<ssize_t>(description->file.Read(
         static_cast<uint64_t>(offset), {static_cast<std::byte*>(data), size}));
   });
@@ -173,7 +173,7 @@ ssize_t pread(int fd, void* data, size_t size, off_t offset) {
 ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
   return Guard([&]() -> ssize_t {
     if (offset < 0) ThrowErrno(EINVAL);
-    auto description = FileTable::Get().Find(fd);
+    auto description = FileTable::Get().FindFile(fd);
     return static_cast<ssize_t>(
         description->file.Write(static_cast<uint64_t>(offset),
                                 {static_cast<const std::byte*>(data), size}));
@@ -183,7 +183,7 @@ ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
 int ftruncate(int fd, off_t size) {
   return Guard([&] {
     if (size < 0) ThrowErrno(EINVAL);
-    FileTable::Get().Find(fd)->file.Truncate(static_cast<uint64_t>(size));
+    FileTable::Get().FindFile(fd)->file.Truncate(static_cast<uint64_t>(size));
     return 0;
   });
 }
@@ -199,7 +199,7 @@ int truncate(const char* path, off_t size) {
 
 int fsync(int fd) {
   return Guard([&] {
-    FileTable::Get().Find(fd)->file.Sync();
+    FileTable::Get().FindFile(fd)->file.Sync();
     return 0;
   });
 }
@@ -309,7 +309,7 @@ int fchmodat(int directory, const char* path, mode_t mode, int) {
 
 int fchmod(int fd, mode_t mode) {
   return Do([&] {
-    return file_system->SetMode(FileTable::Get().Find(fd)->path, mode);
+    return file_system->SetMode(FileTable::Get().FindFile(fd)->path, mode);
   });
 }
 
@@ -320,12 +320,12 @@ int utimensat(int directory, const char* path, const struct timespec* times,
 
 int futimens(int fd, const struct timespec* times) {
   return Guard(
-      [&] { return SetTimes(FileTable::Get().Find(fd)->path, times); });
+      [&] { return SetTimes(FileTable::Get().FindFile(fd)->path, times); });
 }
 
 int getdents(int fd, void* entries, int size) {
   return Guard([&] {
-    return ReadDirectory(*FileTable::Get().Find(fd),
+    return ReadDirectory(*FileTable::Get().FindFile(fd),
                          static_cast<char*>(entries),
                          static_cast<size_t>(std::max(size, 0)));
   });
@@ -349,26 +349,26 @@ int dup2(int fd, int other) {
 int fcntl(int fd, int command, ...) {
   va_list arguments;
   va_start(arguments, command);
-  int argument = command == F_DUPFD ? va_arg(arguments, int) : 0;
+  int argument = va_arg(arguments, int);  // garbage where there is none
   va_end(arguments);
   return Guard([&] {
     auto& table = FileTable::Get();
     auto description = table.Find(fd);
     switch (command) {
       case F_DUPFD:
+      case F_DUPFD_CLOEXEC:
         return table.Add(std::move(description), argument);
       case F_GETFD:
       case F_SETFD:  // nothing is ever executed
         return 0;
-      case F_GETFL: {
-        bool read = (description->flags & ebbrt::kOpenRead) != 0;
-        bool write = (description->flags & ebbrt::kOpenWrite) != 0;
-        int access = !write ? O_RDONLY : read ? O_RDWR : O_WRONLY;
-        bool append = (description->flags & ebbrt::kOpenAppend) != 0;
-        return access | (append ? O_APPEND : 0);
-      }
+      case F_GETFL:
+        return description->AccessMode() |
+               (description->nonblocking ? O_NONBLOCK : 0);
+      case F_SETFL:
+        description->nonblocking = (argument & O_NONBLOCK) != 0;
+        return 0;
       default:
-        ThrowErrno(EINVAL);
+        return -EINVAL;
     }
   });
 }

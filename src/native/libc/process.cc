@@ -9,6 +9,7 @@
 #include "common/runtime.h"
 #include "native/backtrace.h"
 #include "native/console_line.h"
+#include "native/libc/signals.h"
 #include "native/cpu.h"
 #include "native/page_allocator.h"
 #include "native/page_info.h"
@@ -17,6 +18,10 @@
 #include "platform/runtime_port.h"
 
 extern "C" const ElfW(Ehdr) __ehdr_start;  // the linker's, at image_begin
+
+namespace ebbrt::libc {
+bool (*handle_signal)(int signal) = nullptr;
+}
 
 namespace {
 
@@ -57,13 +62,15 @@ extern "C" {
 
 int getpid() { return kProcessId; }
 
-/// The one way in which a signal ends: abort()'s.
+/// Without handlers, the one way in which a signal ends is abort()'s.
 int kill(int process, int signal) {
   if (process != kProcessId) {
     errno = ESRCH;
     return -1;
   }
   if (signal == 0) return 0;
+  auto handle = ebbrt::libc::handle_signal;
+  if (handle != nullptr && handle(signal)) return 0;
   ebbrt::ConsoleLine().Text("ebbrt: aborted by signal ")
       .Decimal(static_cast<uint64_t>(signal));
   ebbrt::PrintBacktrace(

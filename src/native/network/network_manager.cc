@@ -59,27 +59,28 @@ class StackNetworkManager : public NetworkManager {
     return stack_->Addresses();
   }
 
-  std::unique_ptr<TcpListener> Listen(uint16_t port,
+  std::unique_ptr<TcpListener> Listen(Endpoint local,
                                       AcceptHandler accept) override {
     boost::intrusive_ptr acceptor(
-        new network::Acceptor(*stack_, port, std::move(accept)));
+        new network::Acceptor(*stack_, local, std::move(accept)));
     return std::make_unique<network::PortListener>(*stack_,
                                                    std::move(acceptor));
   }
 
-  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote) override {
+  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote,
+                                                 Endpoint local) override {
     using Connection = std::unique_ptr<TcpConnection>;
     try {
-      return network::TcpStream::Connect(*stack_, remote);
+      return network::TcpStream::Connect(*stack_, remote, local);
     } catch (...) {
       return MakeFailedFuture<Connection>(std::current_exception());
     }
   }
 
-  std::unique_ptr<UdpSocket> BindUdp(uint16_t port,
+  std::unique_ptr<UdpSocket> BindUdp(Endpoint local,
                                      DatagramHandler receive) override {
     boost::intrusive_ptr bound(
-        new network::UdpPort(*stack_, port, std::move(receive)));
+        new network::UdpPort(*stack_, local, std::move(receive)));
     return std::make_unique<network::PortSocket>(*stack_, std::move(bound));
   }
 

@@ -60,6 +60,10 @@ class Stack : private Interface::Client {
   ip_addr_t ToLwip(const IpAddress& address) const {
     return network::ToLwip(address, interface_ ? interface_->Netif() : nullptr);
   }
+  /// The same to bind to: "::" is all of both protocols.
+  ip_addr_t ToBind(const IpAddress& address) const {
+    return address == IpAddress() ? ip_addr_t(*IP_ANY_TYPE) : ToLwip(address);
+  }
 #if LWIP_IPV6
   /// Null if routers tell.
   const ip6_addr_t* Gateway6() const {

@@ -19,19 +19,20 @@ void Check(err_t error, uint16_t port) {
 
 }  // namespace
 
-Acceptor::Acceptor(Stack& stack, uint16_t port,
+Acceptor::Acceptor(Stack& stack, const Endpoint& local,
                    NetworkManager::AcceptHandler accept)
     : stack_(stack), accept_(std::move(accept)) {
   tcp_pcb* pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
   if (pcb == nullptr) throw std::bad_alloc();
-  err_t error = tcp_bind(pcb, IP_ANY_TYPE, port);
+  ip_addr_t address = stack.ToBind(local.address);
+  err_t error = tcp_bind(pcb, &address, local.port);
   if (error == ERR_OK) {
     listening_ = tcp_listen_with_backlog_and_err(
         pcb, TCP_DEFAULT_LISTEN_BACKLOG, &error);
   }
   if (listening_ == nullptr) {
     tcp_abort(pcb);
-    Check(error, port);
+    Check(error, local.port);
   }
   port_ = listening_->local_port;
   tcp_arg(listening_, this);

@@ -16,7 +16,8 @@ namespace ebbrt::network {
 class Acceptor final : public Deliverable {
  public:
   /// Throws std::system_error (address_in_use), std::bad_alloc.
-  Acceptor(Stack& stack, uint16_t port, NetworkManager::AcceptHandler accept);
+  Acceptor(Stack& stack, const Endpoint& local,
+           NetworkManager::AcceptHandler accept);
   ~Acceptor() override;
 
   uint16_t Port() const { return port_; }

@@ -60,7 +60,8 @@ TcpStream::~TcpStream() {
 }
 
 Future<std::unique_ptr<TcpConnection>> TcpStream::Connect(Stack& stack,
-                                                          Endpoint remote) {
+                                                          Endpoint remote,
+                                                          Endpoint local) {
   ip_addr_t address = stack.ToLwip(remote.address);
   Pointer stream(new TcpStream(stack));
   stream->remote_ = remote;
@@ -69,7 +70,14 @@ Future<std::unique_ptr<TcpConnection>> TcpStream::Connect(Stack& stack,
   tcp_pcb* pcb = tcp_new_ip_type(IP_GET_TYPE(&address));
   if (pcb == nullptr) throw std::bad_alloc();
   stream->Attach(pcb);
-  err_t error = tcp_connect(pcb, &address, remote.port, &OnConnected);
+  err_t error = ERR_OK;
+  if (local != Endpoint{}) {
+    ip_addr_t from = stack.ToBind(local.address);
+    error = tcp_bind(pcb, &from, local.port);
+  }
+  if (error == ERR_OK) {
+    error = tcp_connect(pcb, &address, remote.port, &OnConnected);
+  }
   if (error != ERR_OK) {
     tcp_abort(stream->Detach());
     throw std::system_error(ToErrorCode(error, false),
@@ -129,6 +137,7 @@ err_t TcpStream::OnReceived(void* self, tcp_pcb*, pbuf* data, err_t) {
   if (data == nullptr) {
     stream->over_ = true;
     stream->stack_.Ready(*stream);
+    if (stream->ending_) stream->stack_.Dirty(*stream);
     return ERR_OK;
   }
   try {
@@ -174,7 +183,7 @@ err_t TcpStream::OnSent(void* self, tcp_pcb*, u16_t bytes) {
 /// Tries again what memory was short for.
 err_t TcpStream::OnPoll(void* self, tcp_pcb*) {
   auto* stream = static_cast<TcpStream*>(self);
-  if (stream->unwritten_ != nullptr || stream->closing_) {
+  if (stream->unwritten_ != nullptr || stream->closing_ || stream->ending_) {
     stream->stack_.Dirty(*stream);
   }
   return ERR_OK;
@@ -245,6 +254,11 @@ bool TcpStream::DeliverNext() {
   // An orderly end comes behind the data; an error doesn't wait for it.
   bool waits = received_ != nullptr || paused_;
   if (!over_ || (waits && !error_)) return false;
+  if (half_open_ && !error_) {
+    if (std::exchange(told_end_, true)) return false;
+    handler_->OnEnd();
+    return true;
+  }
   DropReceived();
   std::exchange(handler_, nullptr)->OnClosed(error_);
   return true;
@@ -287,7 +301,7 @@ void TcpStream::DropReceived() {
 // ------------------------------------------------------------------------
 
 void TcpStream::Send(std::unique_ptr<IOBuf> data) {
-  if (data == nullptr || closing_ || pcb_ == nullptr) return;
+  if (data == nullptr || closing_ || ending_ || pcb_ == nullptr) return;
   size_t bytes = data->ChainLength();
   if (bytes == 0) return;
   if (unwritten_ == nullptr) {
@@ -302,9 +316,9 @@ void TcpStream::Send(std::unique_ptr<IOBuf> data) {
 void TcpStream::Flush() {
   if (pcb_ == nullptr) return;
   Pointer alive(this);
-  if (SendAtOnce() && !closing_) return;
+  if (SendAtOnce() && !closing_ && !ending_) return;
   WriteQueue();
-  if (closing_ && unwritten_ == nullptr) FinishClose();
+  if ((closing_ || ending_) && unwritten_ == nullptr) FinishClose();
   if (pcb_ != nullptr) tcp_output(pcb_);
 }
 
@@ -381,7 +395,7 @@ void TcpStream::Acknowledged(size_t bytes) {
     drained_ = true;
     stack_.Ready(*this);
   }
-  if (unwritten_ != nullptr || closing_) stack_.Dirty(*this);
+  if (unwritten_ != nullptr || closing_ || ending_) stack_.Dirty(*this);
 }
 
 void TcpStream::DropQueue() {
@@ -395,6 +409,11 @@ void TcpStream::DropQueue() {
 
 // --- the end
 // -----------------------------------------------------------------------
+
+void TcpStream::EndSend() {
+  if (std::exchange(ending_, true) || pcb_ == nullptr) return;
+  stack_.Dirty(*this);
+}
 
 void TcpStream::Close() {
   handler_ = nullptr;
@@ -413,7 +432,8 @@ void TcpStream::FinishClose() {
     if (error == ERR_MEM) return;
     ended_ = true;
   }
-  if (queued_ > 0) return;
+  // As long as the peer goes on and we listen, the connection does.
+  if (queued_ > 0 || (!closing_ && !over_)) return;
   tcp_pcb* pcb = Detach();
   if (tcp_close(pcb) != ERR_OK) tcp_abort(pcb);
 }

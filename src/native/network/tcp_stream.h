@@ -40,7 +40,7 @@ class TcpStream final : public Deliverable {
   /// Begins to connect; `connected` gets the connection or the error. Throws
   /// std::system_error, std::bad_alloc.
   [[gnu::cold]] static Future<std::unique_ptr<TcpConnection>> Connect(
-      Stack& stack, Endpoint remote);
+      Stack& stack, Endpoint remote, Endpoint local);
   ~TcpStream() override;
   /// The stream of a connection, if its segments may take the fast path.
   static TcpStream* Of(const tcp_pcb& pcb);
@@ -52,6 +52,8 @@ class TcpStream final : public Deliverable {
   size_t QueuedBytes() const { return queued_; }
   void PauseReceive() { paused_ = true; }
   void ResumeReceive();
+  void AllowHalfOpen() { half_open_ = true; }
+  void EndSend();
   void Close();
   void Abort();
   Endpoint Local() const { return local_; }
@@ -110,6 +112,9 @@ class TcpStream final : public Deliverable {
   bool paused_ = false;
   bool delivering_ = false;
   bool drained_ = false;  // to be told
+  bool half_open_ = false;  // the peer's end doesn't end it
+  bool told_end_ = false;
+  bool ending_ = false;   // EndSend() was called
   bool closing_ = false;  // Close() was called
   bool ended_ = false;    // our end of stream is queued in lwIP
 };
@@ -128,6 +133,8 @@ class StreamConnection final : public TcpConnection {
   size_t QueuedBytes() const override { return stream_->QueuedBytes(); }
   void PauseReceive() override { stream_->PauseReceive(); }
   void ResumeReceive() override { stream_->ResumeReceive(); }
+  void AllowHalfOpen() override { stream_->AllowHalfOpen(); }
+  void EndSend() override { stream_->EndSend(); }
   void Close() override { stream_->Close(); }
   void Abort() override { stream_->Abort(); }
   Endpoint Local() const override { return stream_->Local(); }

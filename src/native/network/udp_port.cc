@@ -11,16 +11,17 @@
 
 namespace ebbrt::network {
 
-UdpPort::UdpPort(Stack& stack, uint16_t port,
+UdpPort::UdpPort(Stack& stack, const Endpoint& local,
                  NetworkManager::DatagramHandler receive)
     : stack_(stack), receive_(std::move(receive)) {
   udp_pcb* pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
   if (pcb == nullptr) throw std::bad_alloc();
-  err_t error = udp_bind(pcb, IP_ANY_TYPE, port);
+  ip_addr_t address = stack.ToBind(local.address);
+  err_t error = udp_bind(pcb, &address, local.port);
   if (error != ERR_OK) {
     udp_remove(pcb);
     throw std::system_error(ToErrorCode(error, false),
-                            Concat({"bind UDP port ", port}));
+                            Concat({"bind UDP port ", local.port}));
   }
   pcb_ = pcb;
   port_ = pcb->local_port;

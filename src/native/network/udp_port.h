@@ -22,7 +22,8 @@ class UdpPort final : public Deliverable {
   static constexpr size_t kQueueBytes = 1 << 20;
 
   /// Throws std::system_error (address_in_use), std::bad_alloc.
-  UdpPort(Stack& stack, uint16_t port, NetworkManager::DatagramHandler receive);
+  UdpPort(Stack& stack, const Endpoint& local,
+          NetworkManager::DatagramHandler receive);
   ~UdpPort() override;
 
   void SendTo(Endpoint to, std::unique_ptr<IOBuf> data);

@@ -82,6 +82,7 @@ struct linger {
 #define SO_ACCEPTCONN 30
 #define SO_DOMAIN 39
 
+#define MSG_OOB 1 /* refused */
 #define MSG_PEEK 2
 #define MSG_TRUNC 0x20
 #define MSG_CTRUNC 8
