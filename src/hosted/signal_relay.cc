@@ -37,9 +37,10 @@ SignalRelay& SignalRelay::Get() {
 }
 
 void SignalRelay::Start() {
-  if (wake >= 0) return;
-  wake = OrThrow(eventfd(0, EFD_CLOEXEC));
+  if (started_) return;
+  if (wake < 0) wake = OrThrow(eventfd(0, EFD_CLOEXEC));
   std::thread([this] { Run(); }).detach();
+  started_ = true;
 }
 
 void SignalRelay::Run() {

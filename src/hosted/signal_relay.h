@@ -53,6 +53,7 @@ class SignalRelay {
   void RestoreUncaught();
 
   std::mutex mutex_;  // guards:
+  bool started_ = false;
   std::unordered_map<NodeId, Node> nodes_;
   std::unordered_set<NodeId> gone_;
   std::map<int, struct sigaction> former_;  // of those with our handler

@@ -9,51 +9,49 @@
 
 #include <cerrno>
 #include <cstring>
-#include <string>
 #include <string_view>
 
-#include "native/libc/file_table.h"
-
 namespace {
-
-using ebbrt::libc::Guard;
-using ebbrt::libc::ThrowErrno;
 
 constexpr std::string_view kPlaces = "XXXXXX";
 constexpr std::string_view kLetters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 constexpr int kAttempts = 100;
 
-/// The XXXXXX in `pattern` that `behind` more letters follow; EINVAL.
+/// The XXXXXX in `pattern` that `behind` more letters follow; null if there are
+/// none.
 char* PlacesIn(char* pattern, int behind) {
   size_t size = std::strlen(pattern);
   size_t end = static_cast<size_t>(behind) + kPlaces.size();
-  if (behind < 0 || size < end) ThrowErrno(EINVAL);
+  if (behind < 0 || size < end) return nullptr;
   char* places = pattern + size - end;
-  if (std::string_view(places, kPlaces.size()) != kPlaces) ThrowErrno(EINVAL);
-  return places;
+  return std::string_view(places, kPlaces.size()) == kPlaces ? places : nullptr;
 }
 
-void PutRandomLetters(char* places) {
+/// False, with errno, if there is nothing random.
+bool PutRandomLetters(char* places) {
   unsigned char random[kPlaces.size()];
-  if (getentropy(random, sizeof(random)) != 0) ThrowErrno(errno);
+  if (getentropy(random, sizeof(random)) != 0) return false;
   for (size_t i = 0; i < kPlaces.size(); ++i) {
     places[i] = kLetters[random[i] % kLetters.size()];
   }
+  return true;
 }
 
 /// Calls make() with random letters in the pattern until it does something else
-/// than failing with EEXIST; what it gave.
+/// than failing with EEXIST; gives what it gave, or -1 with errno.
 template <typename F>
 int WithNames(char* pattern, int behind, F make) {
-  return Guard([&] {
-    char* places = PlacesIn(pattern, behind);
-    for (int attempt = 1;; ++attempt) {
-      PutRandomLetters(places);
-      int result = make();
-      if (result >= 0 || errno != EEXIST || attempt == kAttempts) return result;
-    }
-  });
+  char* places = PlacesIn(pattern, behind);
+  if (places == nullptr) {
+    errno = EINVAL;
+    return -1;
+  }
+  for (int attempt = 1;; ++attempt) {
+    if (!PutRandomLetters(places)) return -1;
+    int result = make();
+    if (result >= 0 || errno != EEXIST || attempt == kAttempts) return result;
+  }
 }
 
 }  // namespace
