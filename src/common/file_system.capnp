@@ -23,9 +23,24 @@ enum FileOperation {
   truncate @15;        # file, size
   sync @16;            # file
   setMode @17;         # path, mode
-  setTimes @18;        # path, accessed, modified
+  setTimes @18;        # path, accessed, modified; of a link itself if noFollow
   writeStream @19;     # offset: 1 or 2, data
   readStream @20;      # size -> data
+  streamStatus @21;    # offset: 0, 1 or 2 -> stream
+  setTerminalMode @22; # offset: 0, 1 or 2, mode: TerminalMode
+  catchSignal @23;     # offset: Linux's number, flags: 1 catch, 0 don't
+  nextSignal @24;      # -> offset
+  watch @25;           # path -> file: the watch
+  nextChange @26;      # file -> text: name, change, lost
+  unwatch @27;         # file
+  access @28;          # path, mode
+  setOwner @29;        # path, uid, gid; of a link itself if noFollow
+  setModeOfFile @30;   # file, mode
+  setTimesOfFile @31;  # file, accessed, modified
+  setOwnerOfFile @32;  # file, uid, gid
+  systemStatus @33;    # path -> system
+  makeTemporaryDirectory @34;  # path: a pattern -> text
+  makeTemporaryFile @35;       # path: a pattern -> file, status, text
 }
 
 struct FileRequest {
@@ -40,6 +55,8 @@ struct FileRequest {
   data @8 :Data;
   accessed @9 :Int64;
   modified @10 :Int64;
+  uid @11 :UInt32;
+  gid @12 :UInt32;
 }
 
 struct FileAttributes {
@@ -52,6 +69,28 @@ struct FileAttributes {
   accessed @6 :Int64;    # nanoseconds since 1970
   modified @7 :Int64;
   changed @8 :Int64;
+  uid @9 :UInt32;
+  gid @10 :UInt32;
+  born @11 :Int64;       # 0: not known
+  rdev @12 :UInt64;
+  blockSize @13 :UInt32;
+}
+
+struct StreamAttributes {
+  mode @0 :UInt32;
+  terminal @1 :Bool;
+  columns @2 :UInt32;
+  rows @3 :UInt32;
+}
+
+struct SystemAttributes {
+  type @0 :UInt64;
+  blockSize @1 :UInt64;  # bytes; the next three are in blocks
+  blocks @2 :UInt64;
+  free @3 :UInt64;
+  available @4 :UInt64;
+  files @5 :UInt64;
+  freeFiles @6 :UInt64;
 }
 
 struct DirectoryEntry {
@@ -70,4 +109,8 @@ struct FileReply {
   text @5 :Text;
   status @6 :FileAttributes;
   entries @7 :List(DirectoryEntry);
+  stream @8 :StreamAttributes;
+  system @9 :SystemAttributes;
+  change @10 :UInt32;    # FileChange::Kind
+  lost @11 :Bool;
 }

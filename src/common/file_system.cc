@@ -7,11 +7,12 @@
 #include <utility>
 
 #include "common/file_error.h"
+#include "common/signal_number.h"
 
 namespace ebbrt {
 namespace {
 
-/// Somebody may have to type first.
+/// Somebody may have to type first, or change a file.
 constexpr Clock::duration kInputDeadline = std::chrono::hours(24 * 365);
 
 FileStatus ToStatus(FileAttributes::Reader in) {
@@ -23,7 +24,25 @@ FileStatus ToStatus(FileAttributes::Reader in) {
           in.getBlocks(),
           FileTime(in.getAccessed()),
           FileTime(in.getModified()),
-          FileTime(in.getChanged())};
+          FileTime(in.getChanged()),
+          in.getUid(),
+          in.getGid(),
+          FileTime(in.getBorn()),
+          in.getRdev(),
+          in.getBlockSize()};
+}
+
+OpenedFile ToOpened(FileReply::Reader in) {
+  return {in.getFile(), ToStatus(in.getStatus())};
+}
+
+std::string ToString(capnp::Text::Reader text) {
+  return {text.begin(), text.size()};
+}
+
+/// Symbolic links as a request's flags have them.
+uint32_t FlagsOf(Links links) {
+  return links == Links::kNoFollow ? uint32_t{kOpenNoFollow} : 0;
 }
 
 void SetText(capnp::Text::Builder out, std::string_view text) {
@@ -52,6 +71,8 @@ Future<Message<FileReply>> FileSystem::Ask(FileOperation operation,
                }
                out.setAccessed(fields.accessed.count());
                out.setModified(fields.modified.count());
+               out.setUid(fields.uid);
+               out.setGid(fields.gid);
              },
              deadline)
       .Then([path = std::string(fields.path)](Message<FileReply> reply) {
@@ -86,10 +107,7 @@ Future<FileData> FileSystem::AskData(FileOperation operation,
 Future<OpenedFile> FileSystem::Open(std::string_view path, uint32_t flags,
                                     uint32_t mode) {
   return Ask(FileOperation::OPEN, {.path = path, .flags = flags, .mode = mode})
-      .Then([](Message<FileReply> reply) {
-        auto in = reply.Read();
-        return OpenedFile{in.getFile(), ToStatus(in.getStatus())};
-      });
+      .Then([](Message<FileReply> reply) { return ToOpened(reply.Read()); });
 }
 
 Future<> FileSystem::Close(FileId file) {
@@ -182,7 +200,7 @@ Future<> FileSystem::MakeSymlink(std::string_view target,
 Future<std::string> FileSystem::AskText(FileOperation operation,
                                         std::string_view path) {
   return Ask(operation, {.path = path}).Then([](Message<FileReply> reply) {
-    return std::string(reply.Read().getText().cStr());
+    return ToString(reply.Read().getText());
   });
 }
 
@@ -199,9 +217,109 @@ Future<> FileSystem::SetMode(std::string_view path, uint32_t mode) {
 }
 
 Future<> FileSystem::SetTimes(std::string_view path, FileTime accessed,
-                              FileTime modified) {
-  return Do(FileOperation::SET_TIMES,
-            {.path = path, .accessed = accessed, .modified = modified});
+                              FileTime modified, Links links) {
+  return Do(FileOperation::SET_TIMES, {.path = path,
+                                       .flags = FlagsOf(links),
+                                       .accessed = accessed,
+                                       .modified = modified});
+}
+
+Future<> FileSystem::SetOwner(std::string_view path, uint32_t uid, uint32_t gid,
+                              Links links) {
+  return Do(FileOperation::SET_OWNER,
+            {.path = path, .flags = FlagsOf(links), .uid = uid, .gid = gid});
+}
+
+Future<> FileSystem::SetModeOf(FileId file, uint32_t mode) {
+  return Do(FileOperation::SET_MODE_OF_FILE, {.file = file, .mode = mode});
+}
+
+Future<> FileSystem::SetTimesOf(FileId file, FileTime accessed,
+                                FileTime modified) {
+  return Do(FileOperation::SET_TIMES_OF_FILE,
+            {.file = file, .accessed = accessed, .modified = modified});
+}
+
+Future<> FileSystem::SetOwnerOf(FileId file, uint32_t uid, uint32_t gid) {
+  return Do(FileOperation::SET_OWNER_OF_FILE,
+            {.file = file, .uid = uid, .gid = gid});
+}
+
+Future<> FileSystem::Access(std::string_view path, uint32_t mode) {
+  return Do(FileOperation::ACCESS, {.path = path, .mode = mode});
+}
+
+Future<FileSystemStatus> FileSystem::SystemStatus(std::string_view path) {
+  return Ask(FileOperation::SYSTEM_STATUS, {.path = path})
+      .Then([](Message<FileReply> reply) {
+        auto in = reply.Read().getSystem();
+        return FileSystemStatus{in.getType(),      in.getBlockSize(),
+                                in.getBlocks(),    in.getFree(),
+                                in.getAvailable(), in.getFiles(),
+                                in.getFreeFiles()};
+      });
+}
+
+Future<std::string> FileSystem::MakeTemporaryDirectory(
+    std::string_view pattern) {
+  return AskText(FileOperation::MAKE_TEMPORARY_DIRECTORY, pattern);
+}
+
+Future<TemporaryFile> FileSystem::MakeTemporaryFile(std::string_view pattern) {
+  return Ask(FileOperation::MAKE_TEMPORARY_FILE, {.path = pattern})
+      .Then([](Message<FileReply> reply) {
+        auto in = reply.Read();
+        return TemporaryFile{ToOpened(in), ToString(in.getText())};
+      });
+}
+
+Future<WatchId> FileSystem::Watch(std::string_view path) {
+  return Ask(FileOperation::WATCH, {.path = path})
+      .Then([](Message<FileReply> reply) -> WatchId {
+        return reply.Read().getFile();
+      });
+}
+
+Future<FileChange> FileSystem::NextChange(WatchId watch) {
+  return Ask(FileOperation::NEXT_CHANGE, {.file = watch}, kInputDeadline)
+      .Then([](Message<FileReply> reply) {
+        auto in = reply.Read();
+        return FileChange{ToString(in.getText()),
+                          static_cast<FileChange::Kind>(in.getChange()),
+                          in.getLost()};
+      });
+}
+
+Future<> FileSystem::Unwatch(WatchId watch) {
+  return Do(FileOperation::UNWATCH, {.file = watch});
+}
+
+Future<StreamState> FileSystem::StreamStatus(int stream) {
+  return Ask(FileOperation::STREAM_STATUS,
+             {.offset = static_cast<uint64_t>(stream)})
+      .Then([](Message<FileReply> reply) {
+        auto in = reply.Read().getStream();
+        return StreamState{in.getMode(), in.getTerminal(), in.getColumns(),
+                           in.getRows()};
+      });
+}
+
+Future<> FileSystem::SetTerminalMode(int stream, TerminalMode mode) {
+  return Do(FileOperation::SET_TERMINAL_MODE,
+            {.mode = static_cast<uint32_t>(mode),
+             .offset = static_cast<uint64_t>(stream)});
+}
+
+Future<> FileSystem::CatchSignal(int signal, bool on) {
+  return Do(FileOperation::CATCH_SIGNAL,
+            {.flags = on ? 1u : 0u, .offset = SignalToLinux(signal)});
+}
+
+Future<int> FileSystem::NextSignal() {
+  return Ask(FileOperation::NEXT_SIGNAL, {}, kInputDeadline)
+      .Then([](Message<FileReply> reply) {
+        return SignalFromLinux(static_cast<uint32_t>(reply.Read().getOffset()));
+      });
 }
 
 Future<> FileSystem::WriteStream(int stream, std::span<const std::byte> data) {

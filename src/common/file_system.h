@@ -6,6 +6,9 @@
 // included, is refused with EACCES, whatever happens on the front-end's disk
 // meanwhile. Only regular files and directories are opened.
 //
+// The front-end's standard streams, its terminal and its signals are the
+// nodes' too, granted or not.
+//
 // These are the operations as they travel, each a message to the front-end and
 // back; nothing is cached. OpenFile (open_file.h) reads ahead and caches, and
 // at ring 0 the C library's functions stand on that.
@@ -40,8 +43,27 @@ enum OpenFlags : uint32_t {
   kOpenNoFollow = 1 << 7,   // fail if it is a symbolic link
 };
 
+/// Whether an operation on a path that ends in a symbolic link is done to what
+/// the link leads to, or to the link itself.
+enum class Links { kFollow, kNoFollow };
+
+/// What Access asks for; values travel, and are those of R_OK and the rest.
+enum AccessMode : uint32_t {
+  kAccessExists = 0,
+  kAccessExecute = 1 << 0,
+  kAccessWrite = 1 << 1,
+  kAccessRead = 1 << 2,
+};
+
 /// Time since 1970.
 using FileTime = std::chrono::nanoseconds;
+
+/// For the calls that set times: the front-end's clock, or the time as it is.
+inline constexpr FileTime kTimeNow = FileTime::min();
+inline constexpr FileTime kTimeKept = FileTime::min() + FileTime(1);
+
+/// For the calls that set owners: the owner as it is.
+inline constexpr uint32_t kOwnerKept = UINT32_MAX;
 
 struct FileStatus {
   uint64_t device = 0;
@@ -53,6 +75,48 @@ struct FileStatus {
   FileTime accessed{};
   FileTime modified{};
   FileTime changed{};
+  uint32_t uid = 0;  // the front-end's numbers
+  uint32_t gid = 0;
+  FileTime born{};          // 0 if the front-end's file system doesn't tell
+  uint64_t rdev = 0;        // of a device
+  uint32_t block_size = 0;  // bytes, that suit reading and writing
+};
+
+/// A file system, as statfs(2) tells of it.
+struct FileSystemStatus {
+  uint64_t type = 0;        // Linux's magic number
+  uint64_t block_size = 0;  // bytes
+  uint64_t blocks = 0;
+  uint64_t free = 0;       // blocks
+  uint64_t available = 0;  // those that not only root may use
+  uint64_t files = 0;
+  uint64_t free_files = 0;
+};
+
+/// One of the front-end's standard streams.
+struct StreamState {
+  uint32_t mode = 0;  // its type and permissions, as st_mode has them
+  bool terminal = false;
+  uint32_t columns = 0;  // 0 if it is no terminal
+  uint32_t rows = 0;
+};
+
+/// How the front-end's terminal treats input and output; values travel.
+enum class TerminalMode : uint32_t {
+  kNormal,  // as it was when the first node changed it
+  kRaw,     // keys as they come, unseen; output lines still end as usual
+  kIo,      // and output as it is (cfmakeraw(3))
+};
+
+/// Something that has happened to what is watched.
+struct FileChange {
+  enum class Kind : uint32_t {  // values travel
+    kRenamed,                   // made, removed or moved
+    kChanged,                   // its contents or attributes
+  };
+  std::string name{};  // in the watched directory; else the watched path's last
+  Kind kind = Kind::kChanged;
+  bool lost = false;  // changes came too fast: some are missing, and no name
 };
 
 /// A file that is open on the front-end, for this node.
@@ -62,6 +126,14 @@ struct OpenedFile {
   FileId file;
   FileStatus status;
 };
+
+struct TemporaryFile {
+  OpenedFile opened;
+  std::string path;
+};
+
+/// Something that the front-end watches, for this node.
+using WatchId = uint32_t;
 
 /// Bytes that have arrived. Moved, never copied.
 class FileData {
@@ -95,6 +167,10 @@ class FileSystem : public HomeEbb<FileSystem> {
   static constexpr size_t kMaxTransfer = 1 << 20;
   /// Files that a node may have open at once.
   static constexpr size_t kMaxOpenFiles = 1024;
+  /// Watches that a node may have at once.
+  static constexpr size_t kMaxWatches = 1024;
+  /// Changes of one watch that wait for NextChange.
+  static constexpr size_t kMaxChanges = 256;
 
   Future<OpenedFile> Open(std::string_view path, uint32_t flags,
                           uint32_t mode = 0666);
@@ -112,6 +188,10 @@ class FileSystem : public HomeEbb<FileSystem> {
   Future<> Truncate(FileId file, uint64_t size);
   /// Ready when all that was written is on the front-end's disk.
   Future<> Sync(FileId file);
+  /// These three are for the file itself, whatever its name is by now.
+  Future<> SetModeOf(FileId file, uint32_t mode);
+  Future<> SetTimesOf(FileId file, FileTime accessed, FileTime modified);
+  Future<> SetOwnerOf(FileId file, uint32_t uid, uint32_t gid);
   /// Some entries from `position` on (0: the first); none at the end.
   Future<std::vector<FileEntry>> ReadDirectory(FileId directory,
                                                uint64_t position);
@@ -130,8 +210,46 @@ class FileSystem : public HomeEbb<FileSystem> {
   /// The path without links and dots, beginning with a slash.
   Future<std::string> RealPath(std::string_view path);
   Future<> SetMode(std::string_view path, uint32_t mode);
-  Future<> SetTimes(std::string_view path, FileTime accessed,
-                    FileTime modified);
+  Future<> SetTimes(std::string_view path, FileTime accessed, FileTime modified,
+                    Links links = Links::kFollow);
+  Future<> SetOwner(std::string_view path, uint32_t uid, uint32_t gid,
+                    Links links = Links::kFollow);
+  /// Fails unless the front-end's process may do all that `mode`, AccessModes,
+  /// names.
+  Future<> Access(std::string_view path, uint32_t mode);
+  /// Of the file system that holds `path`.
+  Future<FileSystemStatus> SystemStatus(std::string_view path);
+  /// Makes a directory for the front-end's user alone, named like `pattern`
+  /// with other letters for the XXXXXX at its end; gives its path. EINVAL if
+  /// they aren't there.
+  Future<std::string> MakeTemporaryDirectory(std::string_view pattern);
+  /// The same for a file, opened to read and write.
+  Future<TemporaryFile> MakeTemporaryFile(std::string_view pattern);
+
+  /// Watches what `path` names, a directory with what is directly in it;
+  /// ENOSPC beyond kMaxWatches. Until Unwatch, also when it is gone.
+  Future<WatchId> Watch(std::string_view path);
+  /// The next change, however long that takes. One call at a time for a watch,
+  /// EBUSY; EBADF once it is unwatched.
+  Future<FileChange> NextChange(WatchId watch);
+  Future<> Unwatch(WatchId watch);
+
+  /// Of the front-end's standard input (0), output (1) or error (2).
+  Future<StreamState> StreamStatus(int stream);
+  /// Sets the mode of the terminal that `stream` is, once what was written
+  /// before has come out; ENOTTY if it is none. The last call holds, whosever
+  /// it is. The mode of before is back when each node that has changed it has
+  /// set kNormal or has ended, and when the front-end exits.
+  Future<> SetTerminalMode(int stream, TerminalMode mode);
+
+  /// Whether this node catches the front-end process's signals of this number,
+  /// of this node's <csignal>: SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE,
+  /// SIGUSR1, SIGUSR2, SIGCONT or SIGWINCH, else EINVAL. A signal that no node
+  /// catches does what it did before.
+  Future<> CatchSignal(int signal, bool on);
+  /// The next signal that this node catches, however long that takes. Each
+  /// number waits once, as POSIX has it. One call at a time, EBUSY.
+  Future<int> NextSignal();
 
   /// Writes to the front-end's standard output (1) or error (2).
   Future<> WriteStream(int stream, std::span<const std::byte> data);
@@ -156,6 +274,8 @@ class FileSystem : public HomeEbb<FileSystem> {
     std::span<const std::byte> data{};
     FileTime accessed{};
     FileTime modified{};
+    uint32_t uid = 0;
+    uint32_t gid = 0;
   };
   /// What the front-end answers; fails with its error.
   Future<Message<FileReply>> Ask(FileOperation operation, const Fields& fields,

@@ -214,6 +214,18 @@ FileStatus OpenFile::Status() {
   return file_system->StatusOf(opened_.file).Get();
 }
 
+void OpenFile::SetMode(uint32_t mode) {
+  file_system->SetModeOf(opened_.file, mode).Get();
+}
+
+void OpenFile::SetTimes(FileTime accessed, FileTime modified) {
+  file_system->SetTimesOf(opened_.file, accessed, modified).Get();
+}
+
+void OpenFile::SetOwner(uint32_t uid, uint32_t gid) {
+  file_system->SetOwnerOf(opened_.file, uid, gid).Get();
+}
+
 std::vector<FileEntry> OpenFile::ReadDirectory(uint64_t position) {
   return file_system->ReadDirectory(opened_.file, position).Get();
 }

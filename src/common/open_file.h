@@ -56,6 +56,10 @@ class OpenFile {
   void Sync();
   /// As the front-end knows it now.
   FileStatus Status();
+  /// As FileSystem's calls of these names.
+  void SetMode(uint32_t mode);
+  void SetTimes(FileTime accessed, FileTime modified);
+  void SetOwner(uint32_t uid, uint32_t gid);
   std::vector<FileEntry> ReadDirectory(uint64_t position);
 
  private:

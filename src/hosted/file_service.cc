@@ -17,20 +17,12 @@
 
 #include "common/concat.h"
 #include "common/file_system.h"
+#include "hosted/file_attributes.h"
+#include "hosted/system_call.h"
+#include "hosted/temporary_name.h"
 
 namespace ebbrt::hosted {
 namespace {
-
-[[noreturn]] void Throw(int error) {
-  throw std::system_error(error, std::generic_category());
-}
-
-/// The result of a system call that can fail.
-template <typename R>
-R OrThrow(R result) {
-  if (result < 0) Throw(errno);
-  return result;
-}
 
 std::string_view View(capnp::Text::Reader text) {
   return {text.begin(), text.size()};
@@ -49,29 +41,6 @@ int LinuxFlags(uint32_t flags) {
   return result;
 }
 
-int64_t Nanoseconds(const timespec& time) {
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-timespec ToTimespec(int64_t nanoseconds) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  int64_t rest = nanoseconds % kSecond;
-  if (rest < 0) rest += kSecond;
-  return {(nanoseconds - rest) / kSecond, rest};
-}
-
-void Fill(FileAttributes::Builder out, const struct stat& status) {
-  out.setDevice(status.st_dev);
-  out.setInode(status.st_ino);
-  out.setMode(status.st_mode);
-  out.setLinks(static_cast<uint32_t>(status.st_nlink));
-  out.setSize(static_cast<uint64_t>(status.st_size));
-  out.setBlocks(static_cast<uint64_t>(status.st_blocks));
-  out.setAccessed(Nanoseconds(status.st_atim));
-  out.setModified(Nanoseconds(status.st_mtim));
-  out.setChanged(Nanoseconds(status.st_ctim));
-}
-
 struct stat StatusOf(int fd) {
   struct stat status;
   OrThrow(fstat(fd, &status));
@@ -79,7 +48,7 @@ struct stat StatusOf(int fd) {
 }
 
 off_t ToOffset(uint64_t offset) {
-  if (offset > static_cast<uint64_t>(INT64_MAX)) Throw(EINVAL);
+  if (offset > static_cast<uint64_t>(INT64_MAX)) ThrowErrno(EINVAL);
   return static_cast<off_t>(offset);
 }
 
@@ -106,7 +75,7 @@ void Read(int fd, FileRequest::Reader in, FileReply::Builder out) {
 void Write(int fd, bool append, FileRequest::Reader in,
            FileReply::Builder out) {
   auto data = in.getData();
-  if (data.size() > FileSystem::kMaxTransfer) Throw(EINVAL);
+  if (data.size() > FileSystem::kMaxTransfer) ThrowErrno(EINVAL);
   off_t offset = ToOffset(in.getOffset());
   size_t done = 0;
   while (done < data.size()) {
@@ -161,18 +130,6 @@ std::string ReadSymlink(const GrantedDirectory& directory,
   return {target.data(), static_cast<size_t>(size)};
 }
 
-/// A name of what a descriptor that only names a file refers to.
-std::string ProcPath(const Descriptor& descriptor) {
-  return Concat({"/proc/self/fd/", descriptor.Get()});
-}
-
-void SetTimes(const GrantedDirectory& directory, FileRequest::Reader in) {
-  Descriptor file = directory.Open(View(in.getPath()), O_PATH);
-  timespec times[2] = {ToTimespec(in.getAccessed()),
-                       ToTimespec(in.getModified())};
-  OrThrow(utimensat(AT_FDCWD, ProcPath(file).c_str(), times, 0));
-}
-
 void Rename(const GrantedDirectory& directory, FileRequest::Reader in) {
   auto from = directory.Find(View(in.getPath()));
   auto to = directory.Find(View(in.getOther()));
@@ -190,21 +147,15 @@ void Link(const GrantedDirectory& directory, FileRequest::Reader in) {
 void MakeSymlink(const GrantedDirectory& directory, FileRequest::Reader in) {
   auto place = directory.Find(View(in.getPath()));
   std::string target(View(in.getOther()));
-  if (target.find('\0') != target.npos) Throw(EINVAL);
+  if (target.find('\0') != target.npos) ThrowErrno(EINVAL);
   OrThrow(symlinkat(target.c_str(), place.parent.Get(), place.name.c_str()));
 }
 
-/// The operations on a path; false if it is none.
-bool DoOnPath(const GrantedDirectory& directory, FileRequest::Reader in,
+/// The operations on a name; false if it is none.
+bool DoOnName(const GrantedDirectory& directory, FileRequest::Reader in,
               FileReply::Builder out) {
   std::string_view path = View(in.getPath());
   switch (in.getOperation()) {
-    case FileOperation::STATUS: {
-      int follow = (in.getFlags() & kOpenNoFollow) != 0 ? O_NOFOLLOW : 0;
-      Descriptor file = directory.Open(path, O_PATH | follow);
-      Fill(out.initStatus(), StatusOf(file.Get()));
-      return true;
-    }
     case FileOperation::MAKE_DIRECTORY: {
       auto place = directory.Find(path);
       OrThrow(mkdirat(place.parent.Get(), place.name.c_str(),
@@ -236,13 +187,11 @@ bool DoOnPath(const GrantedDirectory& directory, FileRequest::Reader in,
       out.setText(directory.PathOf(file.Get()));
       return true;
     }
-    case FileOperation::SET_MODE: {
-      Descriptor file = directory.Open(path, O_PATH);
-      OrThrow(chmod(ProcPath(file).c_str(), in.getMode() & 07777));
-      return true;
-    }
-    case FileOperation::SET_TIMES:
-      SetTimes(directory, in);
+    case FileOperation::MAKE_TEMPORARY_DIRECTORY:
+      out.setText(MakeTemporary(path, [&](const std::string& made) {
+        auto place = directory.Find(made);
+        OrThrow(mkdirat(place.parent.Get(), place.name.c_str(), 0700));
+      }));
       return true;
     default:
       return false;
@@ -256,8 +205,6 @@ void DoOnFile(int fd, bool append, FileRequest::Reader in,
       return Read(fd, in, out);
     case FileOperation::WRITE:
       return Write(fd, append, in, out);
-    case FileOperation::STATUS_OF_FILE:
-      return Fill(out.initStatus(), StatusOf(fd));
     case FileOperation::READ_DIRECTORY:
       return ReadDirectory(fd, in, out);
     case FileOperation::TRUNCATE:
@@ -267,7 +214,7 @@ void DoOnFile(int fd, bool append, FileRequest::Reader in,
       OrThrow(fsync(fd));
       return;
     default:
-      Throw(ENOSYS);  // of a later version
+      ThrowErrno(ENOSYS);  // of a later version
   }
 }
 
@@ -281,7 +228,7 @@ void FileService::Grant(const std::string& path) {
 
 std::shared_ptr<GrantedDirectory> FileService::Directory() const {
   std::lock_guard guard(mutex_);
-  if (directory_ == nullptr) Throw(ENODEV);
+  if (directory_ == nullptr) ThrowErrno(ENODEV);
   return directory_;
 }
 
@@ -289,25 +236,19 @@ std::shared_ptr<FileService::File> FileService::Find(NodeId from,
                                                      uint32_t id) const {
   std::lock_guard guard(mutex_);
   auto found = files_.find(id);
-  if (found == files_.end() || found->second->owner != from) Throw(EBADF);
+  if (found == files_.end() || found->second->owner != from) ThrowErrno(EBADF);
   return found->second;
 }
 
-void FileService::Open(NodeId from, FileRequest::Reader in,
-                       FileReply::Builder out) {
-  auto file = std::make_shared<File>();
-  file->owner = from;
-  file->append = (in.getFlags() & kOpenAppend) != 0;
-  file->descriptor = Directory()->Open(View(in.getPath()),
-                                       LinuxFlags(in.getFlags()), in.getMode());
-  struct stat status = StatusOf(file->descriptor.Get());
-  // Devices, pipes and sockets are no files that could be sent.
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) Throw(EACCES);
+void FileService::Add(NodeId from, Descriptor descriptor, bool append,
+                      FileReply::Builder out) {
+  auto status = ReadStatus(descriptor.Get());
+  auto file = std::make_shared<File>(from, std::move(descriptor), append);
   std::lock_guard guard(mutex_);
   // Its request may have been waiting here while it went.
-  if (gone_.contains(from)) Throw(ESTALE);
+  if (gone_.contains(from)) ThrowErrno(ESTALE);
   size_t& open = open_[from];
-  if (open == FileSystem::kMaxOpenFiles) Throw(EMFILE);
+  if (open == FileSystem::kMaxOpenFiles) ThrowErrno(EMFILE);
   uint32_t id = next_;
   while (id == 0 || files_.contains(id)) ++id;
   files_.emplace(id, std::move(file));
@@ -317,18 +258,63 @@ void FileService::Open(NodeId from, FileRequest::Reader in,
   Fill(out.initStatus(), status);
 }
 
+void FileService::Open(NodeId from, FileRequest::Reader in,
+                       FileReply::Builder out) {
+  auto descriptor = Directory()->Open(View(in.getPath()),
+                                      LinuxFlags(in.getFlags()), in.getMode());
+  // Devices, pipes and sockets are no files that could be sent.
+  struct stat status = StatusOf(descriptor.Get());
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) ThrowErrno(EACCES);
+  bool append = (in.getFlags() & kOpenAppend) != 0;
+  Add(from, std::move(descriptor), append, out);
+}
+
+void FileService::OpenTemporary(NodeId from, FileRequest::Reader in,
+                                FileReply::Builder out) {
+  auto directory = Directory();
+  Descriptor descriptor;
+  std::string path =
+      MakeTemporary(View(in.getPath()), [&](const std::string& made) {
+        descriptor = directory->Open(made, O_RDWR | O_CREAT | O_EXCL, 0600);
+      });
+  try {
+    Add(from, std::move(descriptor), false, out);
+  } catch (...) {
+    auto place = directory->Find(path);
+    unlinkat(place.parent.Get(), place.name.c_str(), 0);
+    throw;
+  }
+  out.setText(path);
+}
+
+void FileService::Close(NodeId from, FileRequest::Reader in) {
+  auto file = Find(from, in.getFile());
+  std::lock_guard guard(mutex_);
+  if (files_.erase(in.getFile()) == 1) --open_[from];
+}
+
 void FileService::Do(NodeId from, FileRequest::Reader in,
                      FileReply::Builder out) {
-  if (in.getOperation() == FileOperation::OPEN) {
-    Open(from, in, out);
-  } else if (in.getOperation() == FileOperation::CLOSE) {
-    auto file = Find(from, in.getFile());
-    std::lock_guard guard(mutex_);
-    if (files_.erase(in.getFile()) == 1) --open_[from];
-  } else if (!DoOnPath(*Directory(), in, out)) {
-    auto file = Find(from, in.getFile());
-    DoOnFile(file->descriptor.Get(), file->append, in, out);
+  switch (in.getOperation()) {
+    case FileOperation::OPEN:
+      return Open(from, in, out);
+    case FileOperation::MAKE_TEMPORARY_FILE:
+      return OpenTemporary(from, in, out);
+    case FileOperation::CLOSE:
+      return Close(from, in);
+    case FileOperation::WATCH:
+      return out.setFile(watches_.Add(from, *Directory(), View(in.getPath())));
+    case FileOperation::UNWATCH:
+      return watches_.Remove(from, in.getFile());
+    default:
+      break;
   }
+  auto directory = Directory();
+  if (DoOnName(*directory, in, out)) return;
+  if (DoOnPathAttributes(*directory, in, out)) return;
+  auto file = Find(from, in.getFile());
+  if (DoOnFileAttributes(file->descriptor.Get(), in, out)) return;
+  DoOnFile(file->descriptor.Get(), file->append, in, out);
 }
 
 void FileService::Serve(NodeId from, FileRequest::Reader in,
@@ -341,6 +327,7 @@ void FileService::Serve(NodeId from, FileRequest::Reader in,
 }
 
 void FileService::Forget(NodeId node) {
+  watches_.Forget(node);
   std::lock_guard guard(mutex_);
   std::erase_if(files_, [node](const auto& entry) {
     return entry.second->owner == node;

@@ -10,9 +10,11 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "common/file_system.capnp.h"
 #include "common/types.h"
+#include "hosted/file_watches.h"
 #include "hosted/granted_directory.h"
 
 namespace ebbrt::hosted {
@@ -31,14 +33,24 @@ class FileService {
   /// else. Throws only std::bad_alloc. May block on the disk.
   void Serve(NodeId from, FileRequest::Reader in, FileReply::Builder out);
 
-  /// Closes the files of a node that is gone, and opens no more for it.
+  /// The next change of what node `from` watches (FileSystem::NextChange).
+  Future<FileChange> NextChange(NodeId from, WatchId watch) {
+    return watches_.Next(from, watch);
+  }
+
+  /// Closes the files of a node that is gone, gives its watches back, and opens
+  /// no more for it.
   void Forget(NodeId node);
 
   /// Files that nodes have open.
   size_t OpenFiles() const;
+  /// Watches that nodes have.
+  size_t Watches() const { return watches_.Count(); }
 
  private:
   struct File {
+    File(NodeId owner, Descriptor descriptor, bool append)
+        : owner(owner), descriptor(std::move(descriptor)), append(append) {}
     NodeId owner;
     Descriptor descriptor;
     bool append;
@@ -46,9 +58,16 @@ class FileService {
 
   void Do(NodeId from, FileRequest::Reader in, FileReply::Builder out);
   void Open(NodeId from, FileRequest::Reader in, FileReply::Builder out);
+  void OpenTemporary(NodeId from, FileRequest::Reader in,
+                     FileReply::Builder out);
+  void Close(NodeId from, FileRequest::Reader in);
+  /// What node `from` has opened is told to it.
+  void Add(NodeId from, Descriptor descriptor, bool append,
+           FileReply::Builder out);
   std::shared_ptr<GrantedDirectory> Directory() const;
   std::shared_ptr<File> Find(NodeId from, uint32_t id) const;
 
+  FileWatches watches_;
   mutable std::mutex mutex_;  // guards:
   std::shared_ptr<GrantedDirectory> directory_;
   std::unordered_map<uint32_t, std::shared_ptr<File>> files_;

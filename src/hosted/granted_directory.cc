@@ -12,20 +12,17 @@
 #include <system_error>
 
 #include "common/concat.h"
+#include "hosted/system_call.h"
 
 namespace ebbrt::hosted {
 namespace {
 
-[[noreturn]] void Throw(int error) {
-  throw std::system_error(error, std::generic_category());
-}
-
 /// The path as the kernel takes it below the directory: without leading
 /// slashes.
 std::string Relative(std::string_view path) {
-  if (path.empty()) Throw(ENOENT);
-  if (path.size() >= PATH_MAX) Throw(ENAMETOOLONG);
-  if (path.find('\0') != path.npos) Throw(EINVAL);
+  if (path.empty()) ThrowErrno(ENOENT);
+  if (path.size() >= PATH_MAX) ThrowErrno(ENAMETOOLONG);
+  if (path.find('\0') != path.npos) ThrowErrno(EINVAL);
   auto begin = path.find_first_not_of('/');
   return begin == path.npos ? "." : std::string(path.substr(begin));
 }
@@ -34,7 +31,7 @@ std::string Link(int fd) {
   std::array<char, PATH_MAX> target;
   auto link = Concat({"/proc/self/fd/", fd});
   ssize_t size = readlink(link.c_str(), target.data(), target.size());
-  if (size < 0) Throw(errno);
+  if (size < 0) ThrowErrno(errno);
   return {target.data(), static_cast<size_t>(size)};
 }
 
@@ -65,7 +62,7 @@ Descriptor GrantedDirectory::Open(std::string_view path, int flags,
     fd = syscall(SYS_openat2, root_.Get(), relative.c_str(), &how, sizeof(how));
     // EAGAIN: something was renamed meanwhile, so that nothing could be proved.
   } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-  if (fd < 0) Throw(errno == EXDEV ? EACCES : errno);
+  if (fd < 0) ThrowErrno(errno == EXDEV ? EACCES : errno);
   return Descriptor(static_cast<int>(fd));
 }
 
@@ -77,8 +74,8 @@ GrantedDirectory::Place GrantedDirectory::Find(std::string_view path) const {
   auto slash = relative.rfind('/');
   std::string name =
       slash == relative.npos ? relative : relative.substr(slash + 1);
-  if (name == "." || name == "..") Throw(EINVAL);
-  if (name.size() > NAME_MAX) Throw(ENAMETOOLONG);
+  if (name == "." || name == "..") ThrowErrno(EINVAL);
+  if (name.size() > NAME_MAX) ThrowErrno(ENAMETOOLONG);
   std::string parent = slash == relative.npos ? "." : relative.substr(0, slash);
   return {Open(parent, O_PATH | O_DIRECTORY), std::move(name)};
 }
@@ -88,7 +85,7 @@ std::string GrantedDirectory::PathOf(int fd) const {
   std::string path = Link(fd);
   if (path == root) return "/";
   if (root == "/") return path;
-  if (!path.starts_with(root + "/")) Throw(ENOENT);
+  if (!path.starts_with(root + "/")) ThrowErrno(ENOENT);
   return path.substr(root.size());
 }
 

@@ -27,8 +27,8 @@ struct Options {
 /// event loops, runs `main` as the first event on core 0 (usually
 /// runtime::Main, which calls AppMain), and returns the code that
 /// runtime::Exit was called with. SIGINT and SIGTERM call Exit(130) and
-/// Exit(143), unless told otherwise. Once per process; from a thread that is not a core and becomes
-/// core 0.
+/// Exit(143), unless told otherwise or a node catches them (file_system.h).
+/// Once per process; from a thread that is not a core and becomes core 0.
 int Run(Options options, MoveFunction<void()> main);
 
 }  // namespace ebbrt::hosted

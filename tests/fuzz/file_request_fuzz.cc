@@ -62,7 +62,7 @@ class Bytes {
   }
   std::string Path() {
     static const char* const kNames[] = {"f", "d", "..", "up", "s",
-                                         "n", ".", "",   "/"};
+                                         "n", ".", "",   "/",  "XXXXXX"};
     std::string path;
     for (unsigned left = Next() % 5; left > 0; --left) {
       path += kNames[Next() % std::size(kNames)];
@@ -88,12 +88,15 @@ void Serve(FileService& service, FileRequest::Reader in) {
 void ServeFields(FileService& service, Bytes& bytes) {
   capnp::MallocMessageBuilder request;
   auto in = request.initRoot<FileRequest>();
-  in.setOperation(static_cast<ebbrt::FileOperation>(bytes.Next() % 24));
+  in.setOperation(static_cast<ebbrt::FileOperation>(bytes.Next() % 40));
   in.setPath(bytes.Path().c_str());
   in.setOther(bytes.Path().c_str());
   in.setFile(bytes.Next() % 4);
   in.setFlags(bytes.Next());
   in.setMode(0700 | bytes.Next());
+  in.setUid(bytes.Next());
+  in.setGid(bytes.Next());
+  in.setAccessed(bytes.Next());
   in.setOffset(uint64_t{bytes.Next()} << bytes.Next() % 64);
   in.setSize(uint64_t{bytes.Next()} << bytes.Next() % 32);
   in.setData(kj::StringPtr("data").asBytes());
@@ -122,5 +125,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ebbrt::fuzz::Check(world.IsUntouched(), "what isn't granted is untouched");
   service.Forget(kNode);
   ebbrt::fuzz::Check(service.OpenFiles() == 0, "a node's files are closed");
+  ebbrt::fuzz::Check(service.Watches() == 0, "its watches are given back");
   return 0;
 }

@@ -18,6 +18,7 @@
 #include "common/concat.h"
 #include "common/file_system.h"
 #include "native/libc/file_table.h"
+#include "native/libc/paths.h"
 
 namespace {
 
@@ -93,20 +94,11 @@ int Do(F f) {
   });
 }
 
-ebbrt::FileTime ToFileTime(const timespec& time) {
-  return std::chrono::seconds(time.tv_sec) +
-         std::chrono::nanoseconds(time.tv_nsec);
-}
-
-int SetTimes(const std::string& path, const timespec* times) {
-  timespec now[2];
-  if (times == nullptr) {
-    clock_gettime(CLOCK_REALTIME, &now[0]);
-    now[1] = now[0];
-    times = now;
-  }
-  file_system->SetTimes(path, ToFileTime(times[0]), ToFileTime(times[1])).Get();
-  return 0;
+void FillAll(struct stat& out, const ebbrt::FileStatus& in) {
+  ebbrt::libc::Fill(out, in);
+  out.st_uid = static_cast<uid_t>(in.uid);
+  out.st_gid = static_cast<gid_t>(in.gid);
+  out.st_rdev = static_cast<dev_t>(in.rdev);
 }
 
 /// Lays `entry` out at `out` as readdir(3) finds it; how many bytes, 0 if it
@@ -208,23 +200,16 @@ int fdatasync(int fd) { return fsync(fd); }
 
 int stat(const char* path, struct stat* status) {
   return Guard([&] {
-    ebbrt::libc::Fill(*status, file_system->Status(Absolute(path)).Get());
+    FillAll(*status, file_system->Status(Absolute(path)).Get());
     return 0;
   });
 }
 
 int lstat(const char* path, struct stat* status) {
   return Guard([&] {
-    ebbrt::libc::Fill(*status, file_system->LinkStatus(Absolute(path)).Get());
+    FillAll(*status, file_system->LinkStatus(Absolute(path)).Get());
     return 0;
   });
-}
-
-/// Whether it is there; what may be done with it only the attempt tells, since
-/// it is the front-end that is permitted.
-int access(const char* path, int) {
-  struct stat status;
-  return stat(path, &status);
 }
 
 int mkdir(const char* path, mode_t mode) {
@@ -307,22 +292,6 @@ int fchmodat(int directory, const char* path, mode_t mode, int) {
       [&] { return file_system->SetMode(AbsoluteAt(directory, path), mode); });
 }
 
-int fchmod(int fd, mode_t mode) {
-  return Do([&] {
-    return file_system->SetMode(FileTable::Get().FindFile(fd)->path, mode);
-  });
-}
-
-int utimensat(int directory, const char* path, const struct timespec* times,
-              int) {
-  return Guard([&] { return SetTimes(AbsoluteAt(directory, path), times); });
-}
-
-int futimens(int fd, const struct timespec* times) {
-  return Guard(
-      [&] { return SetTimes(FileTable::Get().FindFile(fd)->path, times); });
-}
-
 int getdents(int fd, void* entries, int size) {
   return Guard([&] {
     return ReadDirectory(*FileTable::Get().FindFile(fd),
@@ -401,3 +370,13 @@ int chdir(const char* path) {
 }
 
 }  // extern "C"
+
+namespace ebbrt::libc {
+
+std::string AbsolutePath(const char* path) { return Absolute(path); }
+
+std::string AbsolutePathAt(int directory, const char* path) {
+  return AbsoluteAt(directory, path);
+}
+
+}  // namespace ebbrt::libc

@@ -90,7 +90,11 @@ std::optional<ResolvedName> LookUpHere(std::string_view name,
 ResolvedName LookUp(std::string_view name, std::string_view service,
                     const addrinfo& hints) {
   if (auto here = LookUpHere(name, service, hints)) return *here;
-  if (!IsAtHome()) return {.error = EAI_AGAIN};
+  if (!IsAtHome()) {
+    ResolvedName unknown;
+    unknown.error = EAI_AGAIN;
+    return unknown;
+  }
   uint32_t flags = 0;
   if ((hints.ai_flags & AI_CANONNAME) != 0) flags |= ebbrt::kNameCanonical;
   if ((hints.ai_flags & AI_ADDRCONFIG) != 0) flags |= ebbrt::kNameConfigured;
@@ -111,7 +115,7 @@ struct Entry {
 addrinfo* MakeEntry(const Endpoint& endpoint, int family, int type,
                     int protocol) {
   auto* entry = new Entry{};
-  entry->name = ToName(endpoint, family);
+  entry->name = ebbrt::libc::ToName(endpoint, family);
   entry->info.ai_family = family;
   entry->info.ai_socktype = type;
   entry->info.ai_protocol = protocol;

@@ -23,16 +23,17 @@
 #include "common/run_on.h"
 #include "common/runtime.h"
 #include "platform/core.h"
-
-namespace {
-
-namespace fs = std::filesystem;
+#include "tests/system/files/parts.h"
 
 void Require(bool condition, const std::string& what) {
   if (condition) return;
   throw std::runtime_error(what + " (errno " + std::to_string(errno) + ", " +
                            std::strerror(errno) + ")");
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 std::string Contents(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -283,6 +284,14 @@ void NoFiles() {
 }
 
 const std::map<std::string, std::function<void()>> kParts = {
+    {"attributes", Attributes},
+    {"temporary-files", TemporaryFiles},
+    {"stream-status", StreamStatus},
+    {"signals", Signals},
+    {"catch-and-end", CatchAndEnd},
+    {"catch-and-hang", CatchAndHang},
+    {"watch", Watch},
+    {"raw-terminal", RawTerminal},
     {"stdio", Stdio},
     {"streams", Streams},
     {"directories", Directories},
