@@ -46,6 +46,9 @@ void Fill(struct stat& out, const FileStatus& in) {
   out.st_ino = static_cast<ino_t>(in.inode);
   out.st_mode = in.mode;
   out.st_nlink = static_cast<nlink_t>(in.links);
+  out.st_uid = static_cast<uid_t>(in.uid);
+  out.st_gid = static_cast<gid_t>(in.gid);
+  out.st_rdev = static_cast<dev_t>(in.rdev);
   out.st_size = static_cast<off_t>(in.size);
   out.st_atim = ToTimespec(in.accessed);
   out.st_mtim = ToTimespec(in.modified);

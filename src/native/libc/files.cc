@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,13 +93,6 @@ int Do(F f) {
     f().Get();
     return 0;
   });
-}
-
-void FillAll(struct stat& out, const ebbrt::FileStatus& in) {
-  ebbrt::libc::Fill(out, in);
-  out.st_uid = static_cast<uid_t>(in.uid);
-  out.st_gid = static_cast<gid_t>(in.gid);
-  out.st_rdev = static_cast<dev_t>(in.rdev);
 }
 
 /// Lays `entry` out at `out` as readdir(3) finds it; how many bytes, 0 if it
@@ -200,14 +194,14 @@ int fdatasync(int fd) { return fsync(fd); }
 
 int stat(const char* path, struct stat* status) {
   return Guard([&] {
-    FillAll(*status, file_system->Status(Absolute(path)).Get());
+    ebbrt::libc::Fill(*status, file_system->Status(Absolute(path)).Get());
     return 0;
   });
 }
 
 int lstat(const char* path, struct stat* status) {
   return Guard([&] {
-    FillAll(*status, file_system->LinkStatus(Absolute(path)).Get());
+    ebbrt::libc::Fill(*status, file_system->LinkStatus(Absolute(path)).Get());
     return 0;
   });
 }
@@ -263,6 +257,15 @@ ssize_t readlink(const char* path, char* buffer, size_t size) {
     size_t count = std::min(size, target.size());
     std::memcpy(buffer, target.data(), count);
     return static_cast<ssize_t>(count);
+  });
+}
+
+int statfs(const char* path, struct statfs* status) {
+  return Guard([&] {
+    auto found = file_system->SystemStatus(Absolute(path)).Get();
+    *status = {found.type,      found.block_size, found.blocks,    found.free,
+               found.available, found.files,      found.free_files};
+    return 0;
   });
 }
 

@@ -10,7 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <mutex>
+#include <utility>
 
+#include "common/file_system.h"
 #include "common/runtime.h"
 #include "common/spin_lock.h"
 
@@ -46,6 +48,43 @@ bool IsRequestToEnd(int signal) {
   }
 }
 
+/// What FileSystem::CatchSignal takes.
+bool ComesFromFrontEnd(int signal) {
+  switch (signal) {
+    case SIGHUP:
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTERM:
+    case SIGUSR1:
+    case SIGUSR2:
+    case SIGCONT:
+    case SIGWINCH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Takes the front-end's signals as they come, until it is gone.
+void TakeNext() {
+  (void)ebbrt::file_system->NextSignal().Finally([](ebbrt::Future<int> next) {
+    if (next.Failed()) return;
+    int signal = next.Get();
+    TakeNext();
+    kill(getpid(), signal);
+  });
+}
+
+/// Has the front-end hand a signal over, or not any more.
+void Forward(int signal, bool on) {
+  if (!ComesFromFrontEnd(signal) || !ebbrt::runtime::IsAtHome()) return;
+  // Nobody waits: what comes in between does what it did before.
+  (void)ebbrt::file_system->CatchSignal(signal, on).Finally(
+      [](ebbrt::Future<>) {});
+  static bool taking = false;
+  if (on && !std::exchange(taking, true)) TakeNext();
+}
+
 bool Handle(int signal) {
   struct sigaction action;
   {
@@ -76,12 +115,17 @@ int sigaction(int signal, const struct sigaction* action,
     errno = EINVAL;
     return -1;
   }
-  std::lock_guard guard(actions_lock);
-  if (former != nullptr) *former = actions[signal];
-  if (action != nullptr) {
+  bool was_default;
+  {
+    std::lock_guard guard(actions_lock);
+    was_default = actions[signal].sa_handler == SIG_DFL;
+    if (former != nullptr) *former = actions[signal];
+    if (action == nullptr) return 0;
     actions[signal] = *action;
     ebbrt::libc::handle_signal = &Handle;
   }
+  bool is_default = action->sa_handler == SIG_DFL;
+  if (is_default != was_default) Forward(signal, !is_default);
   return 0;
 }
 
@@ -93,6 +137,11 @@ _sig_func_ptr signal(int number, _sig_func_ptr function) {
 }
 
 int raise(int signal) { return kill(getpid(), signal); }
+
+/// A thread has no signals of its own.
+int pthread_kill(pthread_t, int signal) {
+  return raise(signal) == 0 ? 0 : errno;
+}
 
 /// Nothing comes in the middle of something, so there is nothing to hold off.
 int pthread_sigmask(int, const sigset_t*, sigset_t* former) {

@@ -17,6 +17,7 @@
 
 #include "native/libc/file_table.h"
 #include "native/libc/socket.h"
+#include "native/libc/standard_stream.h"
 
 namespace {
 
@@ -26,6 +27,7 @@ using ebbrt::libc::Guard;
 using ebbrt::libc::Retry;
 using ebbrt::libc::Socket;
 using ebbrt::libc::SocketName;
+using ebbrt::libc::StandardStream;
 
 std::shared_ptr<Socket> FindSocket(int fd) {
   return FileTable::Get().FindSocket(fd);
@@ -308,6 +310,16 @@ int ioctl(int fd, unsigned long request, ...) {
         ssize_t have = description->Available();
         if (have < 0) return static_cast<int>(have);
         *static_cast<int*>(argument) = static_cast<int>(have);
+        return 0;
+      }
+      case TIOCGWINSZ: {
+        auto* stream = dynamic_cast<StandardStream*>(description.get());
+        if (stream == nullptr) return -ENOTTY;
+        auto state = stream->State();
+        if (!state.terminal) return -ENOTTY;
+        *static_cast<winsize*>(argument) = {
+            static_cast<unsigned short>(state.rows),
+            static_cast<unsigned short>(state.columns), 0, 0};
         return 0;
       }
       default:

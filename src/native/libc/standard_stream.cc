@@ -77,12 +77,23 @@ ssize_t StandardStream::Write(std::span<const std::byte> data) {
   return static_cast<ssize_t>(data.size());
 }
 
-void StandardStream::Status(struct stat& status) {
-  status = {};
-  status.st_mode = S_IFCHR | S_IRUSR | S_IWUSR;
+StreamState StandardStream::State() const {
+  if (!runtime::IsAtHome()) {
+    // The node's console.
+    return {.mode = S_IFCHR | S_IRUSR | S_IWUSR, .terminal = stream_ != 0};
+  }
+  return file_system->StreamStatus(stream_).Get();
 }
 
-bool StandardStream::IsTerminal() const { return true; }
+void StandardStream::Status(struct stat& status) {
+  status = {};
+  status.st_mode = State().mode;
+}
+
+bool StandardStream::IsTerminal() const {
+  if (!state_) state_ = State();
+  return state_->terminal;
+}
 
 short StandardStream::Ready() {
   if (stream_ != 0) return POLLOUT;

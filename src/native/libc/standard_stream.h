@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/file_system.h"
@@ -26,6 +27,10 @@ class StandardStream final
   ssize_t Available() override;
   bool IsTerminal() const override;
   int Number() const { return stream_; }
+  /// What the front-end says of it now.
+  StreamState State() const;
+
+  TerminalMode mode = TerminalMode::kNormal;
 
  private:
   static constexpr size_t kReadSize = 64 * 1024;
@@ -34,6 +39,7 @@ class StandardStream final
   void AskForInput();
 
   const int stream_;
+  mutable std::optional<StreamState> state_;
   SpinLock lock_;  // guards:
   std::string input_;
   size_t input_begin_ = 0;

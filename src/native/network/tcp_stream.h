@@ -53,9 +53,9 @@ class TcpStream final : public Deliverable {
   void PauseReceive() { paused_ = true; }
   void ResumeReceive();
   void AllowHalfOpen() { half_open_ = true; }
-  void EndSend();
-  void Close();
-  void Abort();
+  [[gnu::cold]] void EndSend();
+  [[gnu::cold]] void Close();
+  [[gnu::cold]] void Abort();
   Endpoint Local() const { return local_; }
   Endpoint Remote() const { return remote_; }
 
@@ -71,24 +71,24 @@ class TcpStream final : public Deliverable {
   static err_t OnConnected(void* self, tcp_pcb* pcb, err_t error);
   static err_t OnReceived(void* self, tcp_pcb* pcb, pbuf* data, err_t error);
   static err_t OnSent(void* self, tcp_pcb* pcb, u16_t bytes);
-  static err_t OnPoll(void* self, tcp_pcb* pcb);
+  [[gnu::cold]] static err_t OnPoll(void* self, tcp_pcb* pcb);
   [[gnu::cold]] static void OnError(void* self, err_t error);
 
-  void Attach(tcp_pcb* pcb);
-  tcp_pcb* Detach();
-  void ReadEndpoints();
+  [[gnu::cold]] void Attach(tcp_pcb* pcb);
+  [[gnu::cold]] tcp_pcb* Detach();
+  [[gnu::cold]] void ReadEndpoints();
   void TakeData(std::unique_ptr<IOBuf> data);
   [[gnu::cold]] void DeliverConnected();
   bool DeliverNext();
   void DeliverReceived();
   void Credit(size_t bytes);
-  void DropReceived();
+  [[gnu::cold]] void DropReceived();
   void Acknowledged(size_t bytes);
-  void DropQueue();
+  [[gnu::cold]] void DropQueue();
   bool SendAtOnce();
   void WriteQueue();
   bool WritePiece();
-  void FinishClose();
+  [[gnu::cold]] void FinishClose();
 
   Stack& stack_;
   tcp_pcb* pcb_ = nullptr;  // while set, lwIP holds a reference to us

@@ -45,6 +45,7 @@ struct termios {
 extern "C" {
 #endif
 
+void cfmakeraw(struct termios *mode);
 int tcgetattr(int fd, struct termios *mode);
 int tcsetattr(int fd, int when, const struct termios *mode);
 
