@@ -2,7 +2,7 @@
 //
 // The rest of libuv is as it is on Linux: its loop waits in epoll_wait, which blocks
 // the loop's context until an event of the network, a pipe or a stream makes one of
-// the loop's descriptors ready (native/libc/poll.cc), so nothing ticks.
+// the loop's descriptors ready (native/posix/poll.cc), so nothing ticks.
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "common/network_manager.h"
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 
 extern "C" {
 int uv__epoll_init(uv_loop_t* loop);

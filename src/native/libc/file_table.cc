@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/runtime.h"
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 #include "native/libc/standard_stream.h"
 
 namespace ebbrt::libc {

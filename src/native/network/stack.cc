@@ -123,6 +123,10 @@ Stack::~Stack() {
   local_stack = nullptr;
 }
 
+ip_addr_t Stack::ToBind(const IpAddress& address) const {
+  return address == IpAddress() ? *IP_ANY_TYPE : ToLwip(address);
+}
+
 Ipv4Address Stack::Address() const {
   if (!interface_) return {IPADDR_LOOPBACK};
   return {lwip_ntohl(netif_ip4_addr(interface_->Netif())->addr)};

@@ -61,9 +61,7 @@ class Stack : private Interface::Client {
     return network::ToLwip(address, interface_ ? interface_->Netif() : nullptr);
   }
   /// The same to bind to: "::" is all of both protocols.
-  ip_addr_t ToBind(const IpAddress& address) const {
-    return address == IpAddress() ? ip_addr_t(*IP_ANY_TYPE) : ToLwip(address);
-  }
+  [[gnu::cold]] ip_addr_t ToBind(const IpAddress& address) const;
 #if LWIP_IPV6
   /// Null if routers tell.
   const ip6_addr_t* Gateway6() const {

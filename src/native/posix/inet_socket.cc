@@ -17,7 +17,7 @@
 
 #include "common/network_manager.h"
 #include "native/libc/file_table.h"
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 
 namespace ebbrt::libc {
 namespace {

@@ -1,4 +1,4 @@
-#include "native/libc/byte_pipe.h"
+#include "native/posix/byte_pipe.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "native/libc/file_table.h"
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 #include "native/libc/standard_stream.h"
 
 namespace {

@@ -20,7 +20,7 @@
 #include "common/resolver.h"
 #include "common/runtime.h"
 #include "native/libc/file_table.h"
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 
 namespace {
 

@@ -14,9 +14,9 @@
 #include <string>
 #include <utility>
 
-#include "native/libc/byte_pipe.h"
+#include "native/posix/byte_pipe.h"
 #include "native/libc/file_table.h"
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 
 namespace ebbrt::libc {
 namespace {

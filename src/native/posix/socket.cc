@@ -1,4 +1,4 @@
-#include "native/libc/socket.h"
+#include "native/posix/socket.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
