@@ -13,8 +13,7 @@ import sys
 CONFIGURE = (
     "--dest-os=linux", "--dest-cpu=x64", "--without-intl", "--without-inspector",
     "--without-npm", "--without-corepack", "--without-node-snapshot", "--without-node-code-cache",
-    "--without-dtrace", "--disable-single-executable-application", "--shared-libuv",
-    "--shared-brotli",
+    "--without-dtrace", "--shared-libuv", "--shared-brotli",
 )
 GYP = (
     "--no-parallel", "--depth=.", "-I", "common.gypi", "-I", "config.gypi", "-f", "gypd",
