@@ -93,6 +93,15 @@ APPLICATIONS = {
             on_v8=True,
         ),
         Application(
+            "node",
+            "node on a machine of its own, with this directory's files",
+            "node [OPTION...] [SCRIPT | -e TEXT] [ARGUMENT...]",
+            "node_frontend",
+            "node",
+            lambda image, words: ["512", str(image), *words],
+            on_v8=True,
+        ),
+        Application(
             "python",
             "Python with the module ebbrt: matrices on machines that come when needed",
             "python [ARGUMENT...]",

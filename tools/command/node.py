@@ -1,5 +1,5 @@
 """`ebbrt build node`: V8, the snapshot of its heap, which the engine writes itself, run
-as a node, and what is linked with both."""
+as a node, libuv, node's core, and what is linked of them."""
 
 import os
 import pathlib
@@ -15,12 +15,14 @@ MEMORY_MIB = 1024  # of the node that writes the snapshot
 def build() -> None:
     packages.require("build", "run")
     builds.build_toolchain()
-    where = engine.build()
+    where = engine.V8.build()
     builds.build(builds.TREES["hosted"], ["node_frontend", "iaasd"])
     if not (where / "snapshot").is_dir():
         builds.build(builds.TREES["native"], ["v8_mksnapshot"])
         _write_snapshot(where / "snapshot")
-    builds.build(builds.TREES["native"], ["v8"])
+    engine.LIBUV.build()
+    engine.CORE.build()
+    builds.build(builds.TREES["native"], ["v8", "node"])
 
 
 def _write_snapshot(where: pathlib.Path) -> None:

@@ -68,6 +68,9 @@ int getnameinfo(const struct sockaddr *address, socklen_t size, char *name,
                 socklen_t name_size, char *service, socklen_t service_size,
                 int flags);
 const char *gai_strerror(int error);
+/* Null: there is no list of services. */
+struct servent *getservbyname(const char *name, const char *protocol);
+struct servent *getservbyport(int port, const char *protocol);
 
 #ifdef __cplusplus
 }

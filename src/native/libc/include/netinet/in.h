@@ -107,6 +107,8 @@ struct group_source_req {
 #define IN6_IS_ADDR_SITELOCAL(a) \
   ((a)->s6_addr[0] == 0xFE && ((a)->s6_addr[1] & 0xC0) == 0xC0)
 #define IN6_IS_ADDR_MULTICAST(a) ((a)->s6_addr[0] == 0xFF)
+#define IN6_IS_ADDR_MC_LINKLOCAL(a) \
+  (IN6_IS_ADDR_MULTICAST(a) && ((a)->s6_addr[1] & 0x0F) == 2)
 #define IN6_IS_ADDR_V4MAPPED(a)                       \
   (((a)->s6_addr32[0] | (a)->s6_addr32[1]) == 0 &&    \
    (a)->s6_addr32[2] == __htonl(0xFFFF))

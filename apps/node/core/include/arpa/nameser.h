@@ -1,0 +1,4 @@
+// The names of DNS's constants: c-ares has its own.
+#pragma once
+
+#include <ares_nameser.h>

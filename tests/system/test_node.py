@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+"""node on the library OS: scripts of this machine's files on a machine of their own."""
+
+import pathlib
+import subprocess
+import tempfile
+import textwrap
+import unittest
+
+from harness import HOSTED, NATIVE, ROOT, Namespace, require
+
+
+class NodeTest(unittest.TestCase):
+    def setUp(self) -> None:
+        if not (NATIVE / "apps" / "node" / "node.elf").exists():
+            self.skipTest("node is not built: ./ebbrt build node does that, in half an hour")
+        require(HOSTED / "apps" / "node" / "node_frontend")
+        self.namespace = self.enterContext(Namespace("node"))
+        self.files = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def node(self, *words: str) -> subprocess.CompletedProcess:
+        result = self.namespace.run([ROOT / "ebbrt", "run", "--no-build", "node", *words], cwd=self.files,
+                                    env=self.namespace.environment(), capture_output=True, text=True,
+                                    timeout=180)
+        self.namespace.assert_clean(self)
+        return result
+
+    def prints(self, text: str, expected: str, *words: str) -> None:
+        """A script with these arguments, and what it should say."""
+        (self.files / "script.js").write_text(textwrap.dedent(text))
+        result = self.node("script.js", *words)
+        self.assertEqual((result.returncode, result.stdout, result.stderr),
+                         (0, textwrap.dedent(expected).lstrip(), ""))
+
+    def test_what_it_says_of_itself(self) -> None:
+        self.prints("""
+            console.log("hello", [1, { a: null }], process.argv.slice(2));
+            console.log(process.platform, process.arch, process.version);
+            console.log(require("os").EOL === "\\n", process.cwd(), __filename);
+            """, """
+            hello [ 1, { a: null } ] [ 'x', '-y' ]
+            ebbrt x64 v18.20.4
+            true / /script.js
+            """, "x", "-y")
+
+    def test_text_and_the_exit_code(self) -> None:
+        result = self.node("-e", "console.log(6 * 7); process.exitCode = 3")
+        self.assertEqual((result.returncode, result.stdout), (3, "42\n"))
+
+    def test_modules_and_files(self) -> None:
+        (self.files / "other.js").write_text("exports.twice = x => 2 * x;\n")
+        (self.files / "third.mjs").write_text("export const name = import.meta.url;\n")
+        self.prints("""
+            const fs = require("fs");
+            console.log(require("./other").twice(21));
+            fs.mkdirSync("a/b", { recursive: true });
+            fs.writeFileSync("a/b/c.txt", "written");
+            console.log(fs.readFileSync("a/b/c.txt", "utf8"), fs.readdirSync("a"), fs.statSync("a").isDirectory());
+            try { fs.readFileSync("nowhere") } catch (error) { console.log(error.code, error.syscall) }
+            import("./third.mjs").then(module => console.log(module.name));
+            fs.promises.readFile("a/b/c.txt").then(data => console.log(data.length));
+            """, """
+            42
+            written [ 'b' ] true
+            ENOENT open
+            file:///third.mjs
+            7
+            """)
+        self.assertEqual((self.files / "a/b/c.txt").read_text(), "written")
+
+    def test_timers_and_turns(self) -> None:
+        self.prints("""
+            const begin = Date.now();
+            setTimeout(() => console.log("second", Date.now() - begin >= 50), 50);
+            setTimeout(() => console.log("first"), 1);
+            setImmediate(() => console.log("immediate"));
+            process.nextTick(() => console.log("tick"));
+            Promise.resolve().then(() => console.log("promise"));
+            let n = 0;
+            const repeated = setInterval(() => { if (++n === 3) { clearInterval(repeated); console.log("thrice") } }, 30);
+            """, """
+            tick
+            promise
+            immediate
+            first
+            second true
+            thrice
+            """)
+
+    def test_crypto_and_zlib(self) -> None:
+        self.prints("""
+            const crypto = require("crypto"), zlib = require("zlib");
+            console.log(crypto.createHash("sha256").update("abc").digest("hex"));
+            console.log(crypto.createHmac("md5", "key").update("text").digest("hex"));
+            const pair = crypto.generateKeyPairSync("ec", { namedCurve: "P-256" });
+            const signature = crypto.sign("sha256", Buffer.from("text"), pair.privateKey);
+            console.log(crypto.verify("sha256", Buffer.from("text"), pair.publicKey, signature));
+            console.log(crypto.randomBytes(16).equals(crypto.randomBytes(16)));
+            const text = "text ".repeat(1000);
+            for (const name of ["gzip", "deflate", "brotliCompress"]) {
+              const packed = zlib[name + "Sync"](text);
+              const back = { gzip: "gunzip", deflate: "inflate", brotliCompress: "brotliDecompress" }[name];
+              console.log(name, packed.length < 100, zlib[back + "Sync"](packed).toString() === text);
+            }
+            crypto.pbkdf2("secret", "salt", 10, 16, "sha1", (error, key) => console.log(error, key.length));
+            """, """
+            ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
+            d0ca6177c61c975fd2f8c07d8c6528c6
+            true
+            false
+            gzip true true
+            deflate true true
+            brotliCompress true true
+            null 16
+            """)
+
+    def test_what_there_is_not(self) -> None:
+        self.prints("""
+            const refused = (name, call) => { try { call(); console.log(name) } catch (e) { console.log(name, e.message) } };
+            refused("worker", () => new (require("worker_threads").Worker)("1", { eval: true }));
+            refused("inspector", () => require("inspector"));
+            console.log(require("child_process").spawnSync("ls").error.code);
+            console.log(typeof WebAssembly, typeof Intl);
+            """, """
+            worker Worker initialization failure: ENOSYS
+            inspector Inspector is not available
+            ENOSYS
+            undefined undefined
+            """)
+
+    def test_an_exception_that_nobody_catches(self) -> None:
+        (self.files / "script.js").write_text("function f() {\n  throw new Error('why');\n}\nf();\n")
+        result = self.node("script.js")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("/script.js:2", result.stderr)
+        self.assertIn("Error: why\n    at f (/script.js:2:9)", result.stderr)
+        result = self.node("-e", "Promise.reject(new Error('why'))")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("Error: why", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
