@@ -13,6 +13,7 @@
 #include "common/node_allocator.h"
 #include "common/runtime.h"
 #include "hosted/file_server.h"
+#include "hosted/resolver.h"
 
 namespace {
 
@@ -39,6 +40,7 @@ void ebbrt::AppMain() {
   const char* console = std::getenv("EBBRT_CONSOLE");
   spec.console = console != nullptr && *console == '1';
   hosted::GrantFiles(".");
+  hosted::GrantNames();
   int code = 1;
   try {
     auto node = node_allocator->Allocate(std::move(spec)).Get();

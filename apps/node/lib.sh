@@ -1,4 +1,4 @@
-# Shared by the builds of node's parts (core/build). Sourced, not run, by a script that has
+# Shared by the builds of node's parts (*/build). Sourced, not run, by a script that has
 # set PART, the part's name, and `here`, its directory.
 #
 # A part lies in the cache under a key, the hash of all that it is made from; sources are

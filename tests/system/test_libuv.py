@@ -17,12 +17,23 @@ import unittest
 
 from harness import HOSTED, NATIVE, ROOT, Namespace, require
 
+sys.path.insert(0, str(ROOT / "tools"))
+from command import paths  # noqa: E402
+
 LIST = ROOT / "apps" / "node" / "libuv" / "tests.txt"
 IMAGE = NATIVE / "apps" / "node" / "uv_test.elf"
 FRONT_END = HOSTED / "apps" / "node" / "node_frontend"
-MEMORY_MIB = "256"
+MEMORY_MIB = "512"
 TIMEOUT = 60
 WORKERS = 2
+
+
+def fixtures() -> pathlib.Path:
+    """The files that libuv's tests open."""
+    script = ROOT / "apps" / "node" / "libuv" / "build"
+    prefix = subprocess.run([script, "--print-prefix"], capture_output=True, text=True, check=True,
+                            env={**os.environ, "EBBRT_CACHE": str(paths.cache())})
+    return pathlib.Path(prefix.stdout.split()[-1]) / "tests" / "fixtures"
 
 
 def listed() -> dict[str, str]:
@@ -41,13 +52,11 @@ class Runner:
     def __init__(self, namespace: Namespace, directory: pathlib.Path) -> None:
         self.namespace = namespace
         self.directory = directory
+        self.fixtures = fixtures()
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
         with tempfile.TemporaryDirectory(dir=self.directory) as files:
-            fixtures = pathlib.Path(files) / "test" / "fixtures"
-            fixtures.mkdir(parents=True)
-            (fixtures / "empty_file").touch()
-            (fixtures / "lorem_ipsum.txt").write_text("Lorem ipsum " * 40)
+            shutil.copytree(self.fixtures, pathlib.Path(files) / "work" / "test" / "fixtures")
             (pathlib.Path(files) / "tmp").mkdir()
             command = [FRONT_END, MEMORY_MIB, IMAGE, *words]
             try:

@@ -22,7 +22,7 @@ def build() -> None:
         _write_snapshot(where / "snapshot")
     engine.LIBUV.build()
     engine.CORE.build()
-    builds.build(builds.TREES["native"], ["v8", "node"])
+    builds.build(builds.TREES["native"], ["v8", "node", "uv_test"])
 
 
 def _write_snapshot(where: pathlib.Path) -> None:

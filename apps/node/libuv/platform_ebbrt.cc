@@ -13,9 +13,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <mutex>
+#include <string>
 #include <vector>
 
 #include "common/network_manager.h"
+#include "common/spin_lock.h"
 #include "native/posix/socket.h"
 
 extern "C" {
@@ -63,6 +66,12 @@ void Fill(uv_interface_address_t& out, const Interface& in) {
   std::memcpy(&out.netmask, &mask.storage, mask.size);
 }
 
+std::string& Title() {
+  static auto* title = new std::string;
+  return *title;
+}
+ebbrt::SpinLock title_lock;  // guards it
+
 uint64_t Bytes(int pages) {
   return static_cast<uint64_t>(sysconf(pages)) *
          static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -83,6 +92,27 @@ void uv__platform_loop_delete(uv_loop_t* loop) {
   loop->inotify_fd = -1;
 }
 
+char** uv_setup_args(int argc, char** argv) {
+  if (argc > 0) Title() = argv[0];
+  return argv;
+}
+
+void uv__process_title_cleanup() {}
+
+int uv_set_process_title(const char* title) {
+  std::lock_guard guard(title_lock);
+  Title() = title;
+  return 0;
+}
+
+int uv_get_process_title(char* buffer, size_t size) {
+  if (buffer == nullptr || size == 0) return UV_EINVAL;
+  std::lock_guard guard(title_lock);
+  if (size <= Title().size()) return UV_ENOBUFS;
+  std::memcpy(buffer, Title().c_str(), Title().size() + 1);
+  return 0;
+}
+
 /// Nothing forks.
 int uv__io_fork(uv_loop_t*) { return UV_ENOSYS; }
 
@@ -100,7 +130,8 @@ int uv__random_devurandom(void* buffer, size_t size) {
 int uv_uptime(double* seconds) {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  *seconds = static_cast<double>(now.tv_sec);
+  *seconds = static_cast<double>(now.tv_sec) +
+             static_cast<double>(now.tv_nsec) / 1e9;
   return 0;
 }
 

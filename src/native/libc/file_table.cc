@@ -133,7 +133,7 @@ int FileTable::Add(std::shared_ptr<Description> description, int least) {
   std::lock_guard guard(lock_);
   int fd = std::max(least, lowest_);
   while (fd < std::ssize(open_) && open_[fd] != nullptr) ++fd;
-  if (fd >= kEnd) ThrowErrno(EMFILE);
+  if (fd >= limit_) ThrowErrno(EMFILE);
   if (fd >= std::ssize(open_)) open_.resize(fd + 1);
   open_[fd] = std::move(description);
   if (least <= lowest_) lowest_ = fd + 1;

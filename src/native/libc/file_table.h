@@ -4,6 +4,7 @@
 // closed or replaced.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -62,12 +63,17 @@ class FileTable final : public Descriptors {
   int Status(int fd, struct stat* status) override;
   int IsTerminal(int fd) override;
 
+  /// New descriptors are below this, kEnd at most.
+  int Limit() const { return limit_; }
+  void SetLimit(int limit) { limit_ = limit; }
+
  private:
   FileTable();
 
   SpinLock lock_;  // guards:
   std::vector<std::shared_ptr<Description>> open_;
   int lowest_ = 0;  // none below is free
+  std::atomic<int> limit_ = kEnd;
 };
 
 /// errno for the exception that is being handled.

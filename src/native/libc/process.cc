@@ -9,6 +9,7 @@
 #include "common/runtime.h"
 #include "native/backtrace.h"
 #include "native/console_line.h"
+#include "native/context.h"
 #include "native/libc/signals.h"
 #include "native/cpu.h"
 #include "native/page_allocator.h"
@@ -68,6 +69,10 @@ int kill(int process, int signal) {
     errno = ESRCH;
     return -1;
   }
+  if (signal < 0 || signal >= NSIG) {
+    errno = EINVAL;
+    return -1;
+  }
   if (signal == 0) return 0;
   auto handle = ebbrt::libc::handle_signal;
   if (handle != nullptr && handle(signal)) return 0;
@@ -75,6 +80,10 @@ int kill(int process, int signal) {
       .Decimal(static_cast<uint64_t>(signal));
   ebbrt::PrintBacktrace(
       reinterpret_cast<uint64_t>(__builtin_return_address(0)));
+  // What the program has said before belongs to it.
+  if (ebbrt::Context::CanBlock()) {
+    ebbrt::runtime::Exit(ebbrt::kPanicExitCode);
+  }
   ebbrt::platform::Exit(ebbrt::kPanicExitCode);
 }
 

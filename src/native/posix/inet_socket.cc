@@ -23,11 +23,12 @@ namespace ebbrt::libc {
 namespace {
 
 /// Received bytes that wait to be read, before the peer is throttled.
-constexpr size_t kReceiveLimit = 256 * 1024;
+constexpr int kReceiveLimit = 256 * 1024;
 /// Sent bytes that the peer hasn't acknowledged, before writers have to wait.
-constexpr size_t kSendLimit = 512 * 1024;
-/// Of UDP: what waits to be read; more is lost.
-constexpr size_t kDatagramLimit = 1 << 20;
+constexpr int kSendLimit = 512 * 1024;
+/// What a program may set instead (SO_RCVBUF, SO_SNDBUF).
+constexpr int kLeastLimit = 2048;
+constexpr int kMostLimit = 16 << 20;
 
 int ErrorOf(const std::error_code& error) {
   return error.category() == std::generic_category() ||
@@ -132,8 +133,11 @@ class InetSocket : public Socket {
       case SO_KEEPALIVE:
         return 0;
       case SO_SNDBUF:
+        send_limit_ = std::clamp(value, kLeastLimit, kMostLimit);
+        return 0;
       case SO_RCVBUF:
-        return value < 0 ? -EINVAL : 0;
+        receive_limit_ = std::clamp(value, kLeastLimit, kMostLimit);
+        return 0;
       default:
         return -ENOPROTOOPT;
     }
@@ -152,10 +156,10 @@ class InetSocket : public Socket {
         value = 1;
         return 0;
       case SO_SNDBUF:
-        value = kSendLimit;
+        value = send_limit_;
         return 0;
       case SO_RCVBUF:
-        value = kReceiveLimit;
+        value = receive_limit_;
         return 0;
       default:
         return -ENOPROTOOPT;
@@ -173,7 +177,12 @@ class InetSocket : public Socket {
 
   Endpoint local_{AnyOf(family), 0};
   bool bound_ = false;
+  size_t SendLimit() const { return static_cast<size_t>(send_limit_); }
+  size_t ReceiveLimit() const { return static_cast<size_t>(receive_limit_); }
+
   bool v6_only_ = false;
+  int send_limit_ = kSendLimit;
+  int receive_limit_ = kReceiveLimit;  // of UDP too: more is lost
 };
 
 // --- TCP -----------------------------------------------------------------------
@@ -219,7 +228,7 @@ class TcpSocket final : public InetSocket,
   void OnEnd() override;
   void OnClosed(std::error_code error) override;
   void OnDrained() override { Changed(); }
-  bool HasRoom() const { return connection_->QueuedBytes() < kSendLimit; }
+  bool HasRoom() const { return connection_->QueuedBytes() < SendLimit(); }
 
   State state_ = State::kNew;
   std::unique_ptr<TcpListener> listener_;
@@ -381,7 +390,7 @@ void TcpSocket::OnReceive(std::unique_ptr<IOBuf> data) {
   if (reading_shut_) return;
   received_bytes_ += data->ChainLength();
   AppendCompact(received_, std::move(data));
-  if (received_bytes_ >= kReceiveLimit && !std::exchange(paused_, true)) {
+  if (received_bytes_ >= ReceiveLimit() && !std::exchange(paused_, true)) {
     connection_->PauseReceive();
   }
   Changed();
@@ -407,7 +416,7 @@ ssize_t TcpSocket::Receive(std::span<const iovec> pieces, int& flags,
     if ((flags & MSG_PEEK) != 0) return static_cast<ssize_t>(count);
     Consume(received_, count);
     received_bytes_ -= count;
-    if (paused_ && received_bytes_ < kReceiveLimit / 2) {
+    if (paused_ && received_bytes_ < ReceiveLimit() / 2) {
       paused_ = false;
       if (connection_ != nullptr) connection_->ResumeReceive();
     }
@@ -428,7 +437,7 @@ ssize_t TcpSocket::Send(std::span<const iovec> pieces, const sockaddr* to,
   size_t total = TotalOf(pieces);
   if (total == 0) return 0;
   if (!HasRoom()) return -EAGAIN;
-  size_t count = std::min(total, kSendLimit - connection_->QueuedBytes());
+  size_t count = std::min(total, SendLimit() - connection_->QueuedBytes());
   connection_->Send(CopyIn(pieces, count));
   return static_cast<ssize_t>(count);
 }
@@ -496,7 +505,7 @@ int UdpSocketDescription::BindTo(const Endpoint& local) {
           auto size = static_cast<size_t>(datagram.Size());
           bool foreign = family == AF_INET && !from.address.IsV4();
           if (foreign || (remote_ && from != *remote_) ||
-              waiting_bytes_ + size > kDatagramLimit) {
+              waiting_bytes_ + size > ReceiveLimit()) {
             return;
           }
           waiting_bytes_ += size + sizeof(Datagram);

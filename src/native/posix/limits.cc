@@ -7,18 +7,30 @@
 
 #include "native/libc/file_table.h"
 
+using ebbrt::libc::FileTable;
+
 extern "C" {
 
 int getrlimit(int resource, rlimit* limit) {
-  rlim_t most = resource == RLIMIT_NOFILE
-                    ? static_cast<rlim_t>(ebbrt::libc::FileTable::kEnd)
-                    : RLIM_INFINITY;
-  *limit = {most, most};
+  if (resource == RLIMIT_NOFILE) {
+    *limit = {static_cast<rlim_t>(FileTable::Get().Limit()),
+              static_cast<rlim_t>(FileTable::kEnd)};
+  } else {
+    *limit = {RLIM_INFINITY, RLIM_INFINITY};
+  }
   return 0;
 }
 
-/// A limit that is as it is may be set; another is not kept.
+/// That of open files is kept; others can only be set to what they are.
 int setrlimit(int resource, const rlimit* limit) {
+  if (resource == RLIMIT_NOFILE) {
+    if (limit->rlim_cur > static_cast<rlim_t>(FileTable::kEnd)) {
+      errno = EPERM;
+      return -1;
+    }
+    FileTable::Get().SetLimit(static_cast<int>(limit->rlim_cur));
+    return 0;
+  }
   rlimit have;
   getrlimit(resource, &have);
   if (limit->rlim_cur == have.rlim_cur) return 0;

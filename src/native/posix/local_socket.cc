@@ -155,10 +155,14 @@ int LocalSocket::Connect(const sockaddr* address, socklen_t size) {
   std::shared_ptr<LocalSocket> listener;
   {
     std::lock_guard guard(names_lock);
-    if (names == nullptr || !names->contains(*name)) return -ENOENT;
-    listener = (*names)[*name].lock();
+    if (names != nullptr && names->contains(*name)) {
+      listener = (*names)[*name].lock();
+    }
   }
-  if (listener == nullptr) return -ENOENT;
+  // A file of the front-end's that is no socket of ours.
+  if (listener == nullptr) {
+    return access(name->c_str(), F_OK) == 0 ? -ECONNREFUSED : -ENOENT;
+  }
   auto peer = std::make_shared<LocalSocket>();
   {
     std::lock_guard guard(listener->lock_);

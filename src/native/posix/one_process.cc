@@ -38,8 +38,18 @@ int setgroups(int count, const gid_t*) {
 }
 int getgroups(int, gid_t*) { return 0; }
 
-int getpwuid_r(uid_t, passwd*, char*, size_t, passwd** result) {
+int getpwuid_r(uid_t id, passwd* user, char*, size_t, passwd** result) {
+  static char name[] = "root", nothing[] = "", home[] = "/",
+              shell[] = "/bin/false";
   *result = nullptr;
+  if (id != 0) return 0;
+  *user = {};
+  user->pw_name = name;
+  user->pw_passwd = nothing;
+  user->pw_gecos = nothing;
+  user->pw_dir = home;
+  user->pw_shell = shell;
+  *result = user;
   return 0;
 }
 
