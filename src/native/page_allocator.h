@@ -56,7 +56,7 @@ class PageAllocator {
 
   /// Divides memory among NUMA nodes; what is in no range is node 0's, as is
   /// all before this is called. Once, on core 0, before others run.
-  static void SetNodes(std::span<const NodeMemory> nodes);
+  [[gnu::cold]] static void SetNodes(std::span<const NodeMemory> nodes);
 
   /// The representative of the calling core; needs no table.
   static PageAllocator& Own();

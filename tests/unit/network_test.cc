@@ -54,6 +54,7 @@ class Recorder : public TcpConnection::Handler {
     error = e;
   }
   void OnDrained() override { ++drained; }
+  void OnEnd() override { ended = true; }
 
   std::unique_ptr<TcpConnection> connection;
   std::string received;
@@ -61,6 +62,7 @@ class Recorder : public TcpConnection::Handler {
   std::error_code error;
   int drained = 0;
   bool closed = false;
+  bool ended = false;
 };
 
 template <typename F>
@@ -153,6 +155,65 @@ TEST(Network, TheEndWaitsWhileReceivingIsPaused) {
   EXPECT_TRUE(Await([&] { return pair.server->closed; }));
   EXPECT_FALSE(pair.server->error);
   EXPECT_EQ(pair.server->received, "firstlast");
+}
+
+TEST(Network, HalfOpenEachDirectionEndsByItself) {
+  Pair pair;
+  pair.client->connection->AllowHalfOpen();
+  pair.server->connection->AllowHalfOpen();
+  pair.client->connection->Send(IOBuf::Copy(std::string(200'000, 'q')));
+  pair.client->connection->EndSend();
+  pair.client->connection->Send(IOBuf::Copy("too late"));
+  EXPECT_TRUE(Await([&] { return pair.server->ended; }));
+  EXPECT_EQ(pair.server->received.size(), 200'000u);
+  EXPECT_FALSE(pair.server->closed);
+
+  pair.server->connection->Send(IOBuf::Copy(std::string(200'000, 'a')));
+  EXPECT_TRUE(Await([&] { return pair.client->received.size() == 200'000; }));
+  EXPECT_FALSE(pair.client->ended);
+  pair.server->connection->EndSend();
+  EXPECT_TRUE(Await([&] { return pair.client->ended; }));
+  EXPECT_FALSE(pair.client->closed);
+  pair.client.reset();
+  pair.server.reset();
+}
+
+TEST(Network, HalfOpenTellsOfAReset) {
+  Pair pair;
+  pair.server->connection->AllowHalfOpen();
+  pair.server->connection->EndSend();
+  pair.client->connection->AllowHalfOpen();
+  EXPECT_TRUE(Await([&] { return pair.client->ended; }));
+  pair.client->connection->Abort();
+  EXPECT_TRUE(Await([&] { return pair.server->closed; }));
+  EXPECT_EQ(pair.server->error,
+            std::make_error_condition(std::errc::connection_reset));
+}
+
+TEST(Network, AnAddressIsListenedOnAndConnectedFrom) {
+  std::unique_ptr<Recorder> server;
+  auto listener = network_manager->Listen(
+      Endpoint{kLoopback, 0}, [&](std::unique_ptr<TcpConnection> c) {
+        server = std::make_unique<Recorder>(std::move(c));
+      });
+  uint16_t port = listener->Local().port;
+  constexpr Ipv4Address kOther{0x7F000002};
+  // The other address of the loopback's is somebody else's.
+  EXPECT_THROW(network_manager->Connect({kOther, port}).Get(),
+               std::system_error);
+  auto from = network_manager->Connect({kLoopback, port}, {kOther, 0}).Get();
+  EXPECT_TRUE(Await([&] { return server != nullptr; }));
+  EXPECT_EQ(server->connection->Remote().address, IpAddress(kOther));
+}
+
+TEST(Network, APortIsListenedOnAgainWhileItsConnectionsLive) {
+  Pair pair;
+  uint16_t port = pair.server->connection->Local().port;
+  auto again = network_manager->Listen(port, [](auto) {});
+  EXPECT_EQ(again->Local().port, port);
+  EXPECT_THROW(network_manager->Listen(port, [](auto) {}), std::system_error);
+  pair.client->connection->Send(IOBuf::Copy("still here"));
+  EXPECT_TRUE(Await([&] { return pair.server->received == "still here"; }));
 }
 
 /// A peer that sends byte by byte to somebody who doesn't read must not fill

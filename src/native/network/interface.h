@@ -69,7 +69,7 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   /// Throws what NetDevice does. `client` outlives the interface.
   Interface(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
             Client& client);
-  ~Interface() override;
+  [[gnu::cold]] ~Interface() override;
 
   /// Adds the netif to lwIP, as the default, without address, and lets the
   /// device begin.

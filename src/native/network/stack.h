@@ -83,7 +83,7 @@ class Stack : private Interface::Client {
     PlanFlush();
   }
   /// As Ready, outside lwIP's callbacks: an event is made for it.
-  void ReadySoon(Deliverable& item);
+  [[gnu::cold]] void ReadySoon(Deliverable& item);
   /// Whether lwIP runs one of its timers: its errors then mean time-outs.
   bool InTick() const { return in_tick_; }
 

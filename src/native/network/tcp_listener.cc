@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/concat.h"
+#include "lwip/ip.h"
 
 namespace ebbrt::network {
 namespace {
@@ -24,6 +25,7 @@ Acceptor::Acceptor(Stack& stack, const Endpoint& local,
     : stack_(stack), accept_(std::move(accept)) {
   tcp_pcb* pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
   if (pcb == nullptr) throw std::bad_alloc();
+  ip_set_option(pcb, SOF_REUSEADDR);
   ip_addr_t address = stack.ToBind(local.address);
   err_t error = tcp_bind(pcb, &address, local.port);
   if (error == ERR_OK) {

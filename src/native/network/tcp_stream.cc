@@ -72,6 +72,7 @@ Future<std::unique_ptr<TcpConnection>> TcpStream::Connect(Stack& stack,
   stream->Attach(pcb);
   err_t error = ERR_OK;
   if (local != Endpoint{}) {
+    ip_set_option(pcb, SOF_REUSEADDR);
     ip_addr_t from = stack.ToBind(local.address);
     error = tcp_bind(pcb, &from, local.port);
   }

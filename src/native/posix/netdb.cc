@@ -323,6 +323,18 @@ const char* inet_ntop(int family, const void* from, char* text,
   return nullptr;
 }
 
+in_addr_t inet_addr(const char* text) {
+  in_addr_t address;
+  return inet_pton(AF_INET, text, &address) == 1 ? address : INADDR_NONE;
+}
+
+/// Its text lasts until the next call.
+char* inet_ntoa(in_addr address) {
+  static char text[INET_ADDRSTRLEN];
+  inet_ntop(AF_INET, &address, text, sizeof text);
+  return text;
+}
+
 int gethostname(char* name, size_t size) {
   std::string text =
       Concat({"node", static_cast<unsigned>(ebbrt::runtime::ThisNode())});

@@ -83,7 +83,7 @@ class SplitQueue {
   };
 
   /// `size` descriptors: a power of two, 1..32768. Throws std::bad_alloc.
-  SplitQueue(uint16_t size, EventIndex event_index);
+  [[gnu::cold]] SplitQueue(uint16_t size, EventIndex event_index);
   ~SplitQueue();
   SplitQueue(const SplitQueue&) = delete;
   SplitQueue& operator=(const SplitQueue&) = delete;

@@ -97,6 +97,9 @@
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_TIMESTAMPS 0
 #define TCP_LISTEN_BACKLOG 1
+/* A port can be listened on again while its connections live (Linux's
+ * SO_REUSEADDR, which all listeners have). */
+#define SO_REUSE 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255
 /* 2 MSL are 60 s, as on Linux. */
 #define TCP_MSL 30000

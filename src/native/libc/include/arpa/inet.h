@@ -9,6 +9,8 @@ extern "C" {
 #endif
 
 int inet_pton(int family, const char *text, void *address);
+in_addr_t inet_addr(const char *text);
+char *inet_ntoa(struct in_addr address);
 const char *inet_ntop(int family, const void *address, char *text,
                       socklen_t size);
 
