@@ -2,12 +2,14 @@
 
 import contextlib
 import dataclasses
+import itertools
+import os
 import pathlib
 import re
-import resource
 import secrets
 import shutil
 import subprocess
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 
@@ -31,6 +33,9 @@ _NODE_SHELL = "node_shell.js"
 # Of a processor, from the machine's start to the driver's and from its end to the
 # machine's: at most. A guest's clock that is slow makes it seem more.
 _AROUND_SECONDS = 20
+# Between looks whether a machine has ended, and between those at its memory.
+_PAUSE = 0.02
+_PAUSES_PER_LOOK = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Outcome:
 
     said: str
     seconds: float  # from its start to its end
-    processor_seconds: float  # of this host's, that it had
+    share: float  # of a processor, that it had
     memory: int  # bytes of the guest's that it has touched, where that was watched
     instructions: int  # where they were counted, else 0
 
@@ -51,11 +56,15 @@ class Outcome:
         if clock is None or set(found) != {KERNELS[kernel] for kernel in kernels}:
             raise places.Unusable(f"the suite was not done; the machine says:\n{self.said}")
         rest = self.seconds - int(clock[1]) / 1000
-        share = self.processor_seconds / self.seconds  # others may use the host, too
-        if not self.instructions and not 0 <= rest * share <= _AROUND_SECONDS:
+        if not self.instructions and not 0 <= rest * self.share <= _AROUND_SECONDS:
             raise places.Unusable(f"the guest's clock says {int(clock[1]) / 1000} s "
                                   f"of the machine's {self.seconds:.1f}")
         return {kernel: float(found[KERNELS[kernel]]) for kernel in kernels}
+
+    def scores_alone(self, kernels: list[str]) -> dict[str, float]:
+        """As they would be if the machine had had a processor for itself: what others
+        did on the host meanwhile is the guest's time, too, but not its work."""
+        return {kernel: score / self.share for kernel, score in self.scores(kernels).items()}
 
 
 def prepare() -> None:
@@ -99,12 +108,10 @@ class Contestant:
         words = [*self.options, text, *files]
         if not files or not self.uses_front_end:
             return _run(self.vm(words), count)
-        with _front_end() as (boot, program):
+        with _front_end() as (boot, lines):
             vm = self.vm(words)
             network = dataclasses.replace(vm, network=True, append=f"{boot} {vm.append}")
-            outcome = _run(network, count)
-            program.terminate()
-            return dataclasses.replace(outcome, said=outcome.said + program.stdout.read())
+            return _run(network, count, lines)
 
     def suite(self, mode: str, kernels: list[str], count: bool = False) -> Outcome:
         """Runs the driver. places.Unusable unless all is done."""
@@ -113,48 +120,66 @@ class Contestant:
         return outcome
 
 
-def _processor_seconds() -> float:
-    """Of all children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _run(vm: qemu.Vm, count: bool) -> Outcome:
-    memory = 0
-    before = _processor_seconds()
+def _run(vm: qemu.Vm, count: bool, lines: Callable[[], bytes] = bytes) -> Outcome:
+    """`lines` gives what the machine has said elsewhere than on its console."""
     with qemu.Machine(vm, count=count) as machine:
-        if not count:
-            with contextlib.suppress(OSError):
-                while machine.process.poll() is None:
-                    memory = max(memory, _touched(machine.process.pid, vm.memory_mib))
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        machine.process.wait(0.2)
-        result = machine.wait(TIMEOUT)
+        used, memory = _watch(machine, vm.memory_mib)
+        result = machine.wait()
+    said = result.console + lines().decode(errors="replace")
     if result.status != 0:
-        raise places.Unusable(f"{vm.image} ended with status {result.status}:\n{result.console}")
-    return Outcome(result.console, result.seconds, _processor_seconds() - before, memory,
+        raise places.Unusable(f"{vm.image} ended with status {result.status}:\n{said}")
+    return Outcome(said, result.seconds, used / result.seconds, memory,
                    result.report.instructions if result.report else 0)
 
 
+def _watch(machine: qemu.Machine, memory_mib: int) -> tuple[float, int]:
+    """Until it ends: the seconds of a processor that it has had, and the bytes of the
+    machine's memory that this host had to give it."""
+    memory = 0
+    process = machine.process
+    deadline = time.monotonic() + TIMEOUT
+    for turn in itertools.count():
+        # It is not waited for here, so that what it had is there to its end.
+        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended:
+            # Its clock, as clock_getcpuclockid(3) would name it, which Python lacks.
+            return time.clock_gettime(~process.pid << 3 | 2), memory
+        if time.monotonic() > deadline:
+            raise places.Unusable(f"not done after {TIMEOUT} s; the console says:\n{machine.console}")
+        if turn % _PAUSES_PER_LOOK == 0:
+            memory = max(memory, _touched(process.pid, memory_mib))
+        time.sleep(_PAUSE)
+
+
 def _touched(process: int, memory_mib: int) -> int:
-    """Bytes of a machine's memory that this host had to give it."""
-    maps = pathlib.Path(f"/proc/{process}/smaps").read_text()
+    try:
+        maps = pathlib.Path(f"/proc/{process}/smaps").read_text()
+    except OSError:  # it is just ending
+        return 0
     found = re.findall(r"^Size:\s+(\d+) kB$.*?^Rss:\s+(\d+) kB$", maps, re.MULTILINE | re.DOTALL)
     return max((int(rss) << 10 for size, rss in found if int(size) == memory_mib << 10), default=0)
 
 
 @contextlib.contextmanager
-def _front_end() -> Iterator[tuple[str, subprocess.Popen]]:
-    """A process that grants the scripts and says what the machine says; and the boot
-    words that lead to it."""
+def _front_end() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """A process that grants the scripts and says what the machine says: the boot words
+    that lead to it, and what it has said so far."""
     program = places.built(places.HOSTED / "bench" / "bench_files")
     secret = secrets.token_hex(16)
     with subprocess.Popen([program, secret, _SCRIPTS], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True) as process:
+                          stderr=subprocess.STDOUT) as process:
         try:
             _, port, _ = process.stdout.readline().split()
-            yield (f"ebbrt.node=2 ebbrt.frontend=10.0.2.2:{port} ebbrt.secret={secret} "
-                   "ebbrt.ip=10.0.2.15/24", process)
+            os.set_blocking(process.stdout.fileno(), False)
+            said = bytearray()
+
+            def lines() -> bytes:
+                while block := process.stdout.read(65536):
+                    said.extend(block)
+                return bytes(said)
+
+            yield (f"ebbrt.node=2 ebbrt.frontend=10.0.2.2:{int(port)} ebbrt.secret={secret} "
+                   "ebbrt.ip=10.0.2.15/24", lines)
         finally:
             process.terminate()
 
