@@ -4,6 +4,7 @@
 // Options are V8's own. Scripts have print(VALUE...), read(FILE), load(FILE)
 // and quit([CODE]), as V8's d8 has them.
 #include <libplatform/libplatform.h>
+#include <unistd.h>
 #include <v8.h>
 
 #include <cstdio>
@@ -154,6 +155,11 @@ int ProgramMain(int argc, char** argv) {
   v8::V8::InitializePlatform(platform.get());
   v8::V8::Initialize();
   v8::Isolate::CreateParams parameters;
+  // As node: of this machine's memory, not of those that browsers run on.
+  parameters.constraints.ConfigureDefaults(
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+          static_cast<uint64_t>(sysconf(_SC_PAGESIZE)),
+      0);
   std::unique_ptr<v8::ArrayBuffer::Allocator> allocator(
       v8::ArrayBuffer::Allocator::NewDefaultAllocator());
   parameters.array_buffer_allocator = allocator.get();

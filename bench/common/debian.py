@@ -24,8 +24,16 @@ def depends(package: str) -> list[str]:
     return re.findall(r"Depends: (\S+)", output(["apt-cache", "depends", package]))
 
 
-def fetch(package: str) -> pathlib.Path:
-    """The directory of a package's files."""
+def candidate(package: str) -> str:
+    """The version of a package that would be installed."""
+    found = re.search(r"Candidate: (\S+)", output(["apt-cache", "policy", package]))
+    if not found or found[1] == "(none)":
+        raise places.Unusable(f"apt knows no package {package}; run apt-get update")
+    return found[1]
+
+
+def fetch(package: str, version: str = "") -> pathlib.Path:
+    """The directory of a package's files; of this version, if one is named."""
     unpacked = DIRECTORY / package
     if unpacked.exists():
         return unpacked
@@ -35,7 +43,7 @@ def fetch(package: str) -> pathlib.Path:
     try:
         # As this user: apt's own may not write below a home.
         apt = "apt-get -qq -o APT::Sandbox::User=root download"
-        output([*apt.split(), package], cwd=with_debs)
+        output([*apt.split(), f"{package}={version}" if version else package], cwd=with_debs)
     except subprocess.CalledProcessError:
         shutil.rmtree(with_debs)
         raise places.Unusable(
@@ -66,6 +74,35 @@ class Memcached:
 
     def libraries(self) -> dict[str, pathlib.Path]:
         return libraries(self.path, self._where)
+
+
+class Node:
+    """Debian's node 18, also where a newer one of others is installed."""
+
+    PACKAGE = "libnode108"
+
+    def __init__(self) -> None:
+        version = candidate(self.PACKAGE)
+        library = fetch(self.PACKAGE)
+        self.path = fetch("nodejs", version) / "usr" / "bin" / "node"
+        needed = [name for name in depends(self.PACKAGE) if re.match(r"lib(?!c6)|zlib|node-", name)]
+        self._roots = [library, *map(fetch, needed)]
+        found = [str(root / where) for root in self._roots
+                 for where in (LIBRARIES, LIBRARIES.relative_to("usr"))]
+        self._where = {"LD_LIBRARY_PATH": ":".join(found)}
+
+    def files(self) -> dict[str, pathlib.Path]:
+        """What it needs to run, by where it looks: libraries, and modules of other
+        packages, whose paths are in its library."""
+        files = libraries(self.path, self._where)
+        (library,) = self._roots[0].glob(f"{LIBRARIES}/libnode.so.*")
+        for name in set(re.findall(rb"/(usr/share/nodejs/[\w./-]+\.js)", library.read_bytes())):
+            path = name.decode()
+            found = [root / path for root in self._roots if (root / path).exists()]
+            if not found:
+                raise places.Unusable(f"no package of node's has {path}")
+            files[path] = found[0]
+        return files
 
 
 def libraries(program: pathlib.Path, where: dict[str, str] | None = None) -> dict[str, pathlib.Path]:

@@ -3,7 +3,7 @@
 import pathlib
 import subprocess
 
-from common import places
+from common import cpio, debian, places
 
 _BUILD = places.ROOT / "bench" / "linux_vm" / "build"
 DIRECTORY = places.OUTPUT / "linux_vm"
@@ -23,6 +23,23 @@ def vm(words: str, hosted: bool = False) -> dict:
         "memory_mib": 512,
         "append": f"console=ttyS0 quiet mitigations=off {words}",
     }
+
+
+def node() -> pathlib.Path:
+    """An archive with Debian's node in /bin, to be unpacked after the machine's."""
+    made = DIRECTORY / "node.cpio"
+    sources = [places.ROOT / "bench" / "common" / name
+               for name in ("cpio.py", "debian.py", "linux_vm.py")]
+    if not places.newer(made, *sources):
+        found = debian.Node()
+        archive = cpio.Archive()
+        archive.file("bin/node", found.path.read_bytes())
+        for name, path in sorted(found.files().items()):
+            archive.file(name, path.read_bytes())
+        DIRECTORY.mkdir(parents=True, exist_ok=True)
+        # Not packed: unpacking it would be most of what the machine does.
+        made.write_bytes(archive.plain())
+    return made
 
 
 def program(name: str) -> pathlib.Path:

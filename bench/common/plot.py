@@ -26,6 +26,7 @@ class Plot:
     x_label: str = ""
     log_x: bool = False  # powers of two
     log_y: bool = False  # powers of ten
+    errors: list[str] = dataclasses.field(default_factory=list)  # of BARS: each series' +-
 
 
 # Distinguishable without seeing all colours (Okabe and Ito's set, less yellow).
@@ -42,7 +43,8 @@ def svg(plot: Plot, title: str, columns: list[str], rows: list[list]) -> str:
     if plot.kind is Kind.LINES:
         canvas = _lines(plot, [name[0] for name in names], series)
     else:
-        canvas = _bars(plot, [", ".join(map(str, name)) for name in names], series)
+        errors = [[row[columns.index(c)] for row in rows] for c in plot.errors]
+        canvas = _bars(plot, [", ".join(map(str, name)) for name in names], series, errors)
     return canvas.finish(title)
 
 
@@ -166,7 +168,8 @@ def _exact(value: float) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _bars(plot: Plot, names: list[str], series: dict[str, list]) -> _Canvas:
+def _bars(plot: Plot, names: list[str], series: dict[str, list],
+          errors: list[list]) -> _Canvas:
     stacked = plot.kind is Kind.STACKS
     slots = 1 if stacked else len(series)
     pitch = slots * _BAR + 8
@@ -177,6 +180,8 @@ def _bars(plot: Plot, names: list[str], series: dict[str, list]) -> _Canvas:
         reach = [sum(v or 0 for v in row) for row in zip(*columns)]
     else:
         reach = [v for column in columns for v in column if v is not None]
+        reach += [v + e for column, by in zip(columns, errors) for v, e in zip(column, by)
+                  if v is not None and e is not None]
     axis = _Axis(reach, 10 if plot.log_y else 0, canvas.left, canvas.right - 90)
     for x, label in axis.ticks():
         canvas.line(x, canvas.top, x, canvas.bottom, "#dddddd")
@@ -195,6 +200,12 @@ def _bars(plot: Plot, names: list[str], series: dict[str, list]) -> _Canvas:
             begin = axis.at(begun) if begun or not plot.log_y else canvas.left
             end = axis.at(begun + value)
             canvas.box(begin, y, max(end - begin, 1), _BAR - 2, color)
+            if error := errors[slot][row] if errors else None:
+                low, end = axis.at(max(value - error, 0)), axis.at(value + error)
+                middle = y + _BAR / 2 - 1
+                canvas.line(low, middle, end, middle, "#000000")
+                for x in low, end:
+                    canvas.line(x, middle - 4, x, middle + 4, "#000000")
             if not stacked:
                 canvas.text(end + 5, y + 11, _exact(value), "start")
             begun = begun + value if stacked else 0

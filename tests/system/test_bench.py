@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,13 @@ sys.path.insert(0, str(ROOT / "bench"))
 from common import (  # noqa: E402
     alternate,
     counter,
+    cpio,
     known_loop,
     output,
     plot,
     qemu,
     symbols,
+    tsc,
 )
 
 
@@ -94,6 +97,26 @@ class CommonTest(unittest.TestCase):
         self.assertEqual(order, ["a", "b", "b", "a", "a", "b"])
         self.assertEqual(results, {"a": [1, 4, 5], "b": [2, 3, 6]})
 
+    def test_confidence_is_students(self) -> None:
+        self.assertIsNone(alternate.confidence([5]))
+        self.assertAlmostEqual(alternate.confidence([1, 3]), 12.706)
+        ten = alternate.confidence([4.0, 6.0] * 5)
+        self.assertAlmostEqual(ten, 2.262 * (10 / 9) ** 0.5 / 10**0.5)
+
+    def test_a_plain_archive_after_a_packed_one(self) -> None:
+        """At a multiple of four, as Linux wants it."""
+        first, second = cpio.Archive(), cpio.Archive()
+        first.file("a", b"1")
+        second.file("b", b"2")
+        packed = first.packed()
+        whole = cpio.joined(packed + bytes(-len(packed) % 4 + 1), second.plain())
+        self.assertEqual(whole.index(b"070701") % 4, 0)
+
+    def test_the_counters_frequency(self) -> None:
+        once = tsc.khz()
+        tsc.khz.cache_clear()
+        self.assertAlmostEqual(tsc.khz() / once, 1, delta=0.01)
+
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -123,6 +146,22 @@ class PlotTest(unittest.TestCase):
         words = [text.text for text in picture.iter(f"{SVG}text")]
         self.assertIn("x & <y>", words)
         self.assertIn("A & B", words)
+
+    def test_bars_have_their_errors(self) -> None:
+        without = self.draw(plot.Kind.BARS, "name")
+        rows = [[*row, 5, None] for row in self.ROWS]
+        drawn = plot.Plot(plot.Kind.BARS, ["name"], ["a", "b"], "y", errors=["± a", "± b"])
+        picture = xml.etree.ElementTree.fromstring(
+            plot.svg(drawn, "t", [*self.COLUMNS, "± a", "± b"], rows))
+        black = [line for line in picture.iter(f"{SVG}line") if line.get("stroke") == "#000000"]
+        self.assertEqual(len(black), 3 * len(rows))
+        self.assertFalse([line for line in without.iter(f"{SVG}line")
+                          if line.get("stroke") == "#000000"])
+        ends = [float(black[0].get(x)) for x in ("x1", "x2")]
+        bar = next(box for box in list(picture.iter(f"{SVG}rect"))[2:]
+                   if box.get("fill") == "#0072b2" and box.get("height") == "14.0")
+        end = float(bar.get("x")) + float(bar.get("width"))
+        self.assertAlmostEqual(sum(ends) / 2, end, delta=0.2)
 
     def test_stacked_bars_lie_end_to_end(self) -> None:
         picture = self.draw(plot.Kind.STACKS, "name")
@@ -308,6 +347,38 @@ class CommandTest(unittest.TestCase):
         for table in self.bench("sage-nodes").values():
             self.assertEqual([row[0] for row in table["rows"]], [1, 2])
             self.assertTrue(all(min(row) > 0 for row in table["rows"]), table)
+
+    def test_v8(self) -> None:
+        if not (NATIVE / "apps" / "node" / "v8.elf").exists():
+            self.skipTest("V8 is not built: ./ebbrt build node does that, in a quarter of an hour")
+        if shutil.which("npm") is None:
+            self.skipTest("npm, which fetches the suite, is not installed")
+        tables = self.bench("v8")
+        ((kernel, score, _, *_), (last, total, *_)) = tables["scores"]["rows"]
+        self.assertEqual((kernel, last), ("richards", "total"))
+        self.assertAlmostEqual(score, total)
+        # Instructions, which don't depend on the host's load.
+        kernel, ours, theirs, _ = tables["instructions"]["rows"][0]
+        self.assertLess(ours, theirs)
+        first_line = {row[0]: row[2] for row in tables["machines"]["rows"]}
+        self.assertLess(first_line["EbbRT"], 20_000_000)
+        self.assertLess(first_line["EbbRT"], first_line["Linux"] / 50)
+
+    def test_v8_says_what_is_missing(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            result = subprocess.run(
+                [ROOT / "bench" / "v8"], env={**os.environ, "EBBRT_BUILD": directory},
+                capture_output=True, text=True, timeout=30)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("v8.elf is not built; run ./ebbrt build node", result.stderr)
+            programs = pathlib.Path(directory) / "programs"
+            programs.mkdir()
+            result = subprocess.run(
+                [sys.executable, "-c", "from common import npm; npm.fetch('a', '1')"],
+                cwd=ROOT / "bench", capture_output=True, text=True, timeout=30,
+                env={"PATH": str(programs), "EBBRT_CACHE": directory})
+        self.assertIn("npm is not installed", result.stderr)
+        self.assertIn("apt-get install npm", result.stderr)
 
     def test_missing_builds_are_named(self) -> None:
         with tempfile.TemporaryDirectory() as directory:

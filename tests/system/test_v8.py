@@ -120,6 +120,15 @@ class V8Test(unittest.TestCase):
         self.assertRegex(result.stderr, r"\[node [0-9]+\] ebbrt: fault: breakpoint")
         self.assertRegex(result.stderr, r"#[0-9]+ .*Runtime_Abort")
 
+    def test_a_heap_of_a_part_of_the_machine(self) -> None:
+        """Whoever keeps too much meets the engine's limit, not the machine's."""
+        keep = "const a = []; for (let i = 0; i < {}; i++) a.push(new Array(1 << 17).fill(i));"
+        result = self.v8("-e", keep.format(60) + "print(a.length)")
+        self.assertEqual((result.returncode, result.stdout), (0, "60\n"), result.stderr)
+        result = self.v8("-e", keep.format(300), EBBRT_CONSOLE="1")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("ReportOOMFailure", result.stderr)
+
     def test_a_recursion_without_end_is_an_error(self) -> None:
         self.prints("""
             function deep() { return deep() + 1; }
