@@ -57,8 +57,8 @@ class NodeTest(unittest.TestCase):
             fs.writeFileSync("a/b/c.txt", "written");
             console.log(fs.readFileSync("a/b/c.txt", "utf8"), fs.readdirSync("a"), fs.statSync("a").isDirectory());
             try { fs.readFileSync("nowhere") } catch (error) { console.log(error.code, error.syscall) }
-            import("./third.mjs").then(module => console.log(module.name));
-            fs.promises.readFile("a/b/c.txt").then(data => console.log(data.length));
+            import("./third.mjs").then(module => console.log(module.name))
+              .then(() => fs.promises.readFile("a/b/c.txt")).then(data => console.log(data.length));
             """, """
             42
             written [ 'b' ] true
@@ -70,21 +70,24 @@ class NodeTest(unittest.TestCase):
 
     def test_timers_and_turns(self) -> None:
         self.prints("""
-            const begin = Date.now();
-            setTimeout(() => console.log("second", Date.now() - begin >= 50), 50);
-            setTimeout(() => console.log("first"), 1);
-            setImmediate(() => console.log("immediate"));
-            process.nextTick(() => console.log("tick"));
-            Promise.resolve().then(() => console.log("promise"));
+            setTimeout(() => {
+              const begin = Date.now();
+              setTimeout(() => console.log("second", Date.now() - begin >= 50), 50);
+              setTimeout(() => console.log("first"), 10);
+              setImmediate(() => console.log("immediate"));
+              process.nextTick(() => console.log("tick"));
+              Promise.resolve().then(() => console.log("promise"));
+            }, 1);
             let n = 0;
-            const repeated = setInterval(() => { if (++n === 3) { clearInterval(repeated); console.log("thrice") } }, 30);
+            const repeated = setInterval(() => { if (++n === 3) clearInterval(repeated) }, 5);
+            process.on("exit", () => console.log("exit", n));
             """, """
             tick
             promise
             immediate
             first
             second true
-            thrice
+            exit 3
             """)
 
     def test_crypto_and_zlib(self) -> None:
@@ -116,14 +119,14 @@ class NodeTest(unittest.TestCase):
 
     def test_what_there_is_not(self) -> None:
         self.prints("""
-            const refused = (name, call) => { try { call(); console.log(name) } catch (e) { console.log(name, e.message) } };
+            const refused = (name, call) => { try { call(); console.log(name) } catch (e) { console.log(name, e.code, e.message) } };
             refused("worker", () => new (require("worker_threads").Worker)("1", { eval: true }));
             refused("inspector", () => require("inspector"));
             console.log(require("child_process").spawnSync("ls").error.code);
             console.log(typeof WebAssembly, typeof Intl);
             """, """
-            worker Worker initialization failure: ENOSYS
-            inspector Inspector is not available
+            worker ERR_WORKER_INIT_FAILED ENOSYS
+            inspector ERR_INSPECTOR_NOT_AVAILABLE Inspector is not available
             ENOSYS
             undefined undefined
             """)
