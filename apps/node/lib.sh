@@ -27,7 +27,7 @@ prefix_of() {
   local key input
   key=$({
     basename "$(toolchain)"
-    for input in "$here" "$here/../lib.sh" "$here/../versions" "$@"; do
+    for input in "$here" "$here/../versions" "$@"; do
       if [ -e "$input" ]; then
         (cd "$(dirname "$input")" && find "$(basename "$input")" -type f ! -name '*.pyc' |
           LC_ALL=C sort | xargs sha256sum)
@@ -110,6 +110,8 @@ build_part() {
     mkdir -p "$work" "$(dirname "$prefix")"
     exec 9>"$work/lock"
     flock 9
+    # What an interrupted build has left may be another clone's.
+    rm -rf "$work/target" "$work/host" "$work/source"
     # Another build may have made it while this one waited.
     if [ ! -d "$prefix" ]; then
       step get_source "$work/source"
