@@ -1,12 +1,19 @@
 // The front-end of programs on V8: node_frontend MEMORY IMAGE WORD... boots
 // IMAGE on a machine of MEMORY MiB, which has these words as its arguments,
-// this process's directory and standard streams, and ends as it ends. With
+// this process's directory, standard streams and signals, and ends as it ends. With
 // EBBRT_CONSOLE=1 the machine's console is shown, too.
+//
+// Of the environment the program has what terminals and node's programs use, and what
+// EBBRT_PROGRAM_ENVIRONMENT names besides, with commas between.
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +27,36 @@ namespace {
 /// What a machine ends with that has reported a fault (native/power.h).
 constexpr int kPanic = 70;
 
+constexpr std::string_view kPassedOn[] = {
+    "COLORTERM", "DEBUG", "FORCE_COLOR", "HOST", "LANG", "NO_COLOR",
+    "PORT",      "TERM",  "TZ"};
+constexpr std::string_view kPassedOnPrefix = "NODE_";
+
+/// Whether `names`, with commas between, has `name`.
+bool Lists(std::string_view names, std::string_view name) {
+  while (!names.empty()) {
+    size_t comma = std::min(names.find(','), names.size());
+    if (names.substr(0, comma) == name) return true;
+    names.remove_prefix(std::min(comma + 1, names.size()));
+  }
+  return false;
+}
+
+/// What of the environment the program has, as NAME=VALUE.
+std::vector<std::string> PassedOn() {
+  const char* more = std::getenv("EBBRT_PROGRAM_ENVIRONMENT");
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    std::string_view text = *entry;
+    std::string_view name = text.substr(0, text.find('='));
+    bool passed = name.starts_with(kPassedOnPrefix) ||
+                  std::ranges::find(kPassedOn, name) != std::end(kPassedOn) ||
+                  (more != nullptr && Lists(more, name));
+    if (passed && !name.empty()) result.emplace_back(text);
+  }
+  return result;
+}
+
 }  // namespace
 
 void ebbrt::AppMain() {
@@ -30,7 +67,9 @@ void ebbrt::AppMain() {
     std::from_chars(memory.data(), memory.data() + memory.size(),
                     spec.memory_mib);
     spec.image = words[1];
-    spec.arguments = {words.begin() + 2, words.end()};
+    spec.arguments = PassedOn();
+    spec.arguments.emplace_back("--");
+    spec.arguments.insert(spec.arguments.end(), words.begin() + 2, words.end());
   }
   if (spec.image.empty() || spec.memory_mib == 0) {
     std::fprintf(stderr, "usage: node_frontend MEBIBYTES IMAGE WORD...\n");

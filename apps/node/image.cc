@@ -1,5 +1,9 @@
 // An image that is a program: its main, with the arguments that the machine was
 // given.
+//
+// In front of them there may be variables of the environment, NAME=VALUE..., and then
+// --. There is no home but the root.
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -7,8 +11,31 @@
 
 int ProgramMain(int argc, char** argv);
 
+namespace {
+
+bool IsVariable(const std::string& word) {
+  size_t equals = word.find('=');
+  return equals != std::string::npos && equals > 0 && word[0] != '-';
+}
+
+/// Takes the environment off the words.
+void TakeEnvironment(std::vector<std::string>& words) {
+  size_t count = 0;
+  while (count < words.size() && IsVariable(words[count])) ++count;
+  if (count == words.size() || words[count] != "--") return;
+  for (size_t i = 0; i < count; ++i) {
+    size_t equals = words[i].find('=');
+    setenv(words[i].substr(0, equals).c_str(), &words[i][equals + 1], 1);
+  }
+  words.erase(words.begin(), words.begin() + static_cast<long>(count) + 1);
+}
+
+}  // namespace
+
 void ebbrt::AppMain() {
+  setenv("HOME", "/", 1);
   std::vector<std::string> words = runtime::Arguments();
+  TakeEnvironment(words);
   words.insert(words.begin(), "program");
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

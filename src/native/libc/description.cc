@@ -68,6 +68,11 @@ void Waiter::Wait(std::optional<Clock::time_point> deadline) {
   event_manager->SaveContext(context_);
 }
 
+void Waiter::DontWait() {
+  // Whoever was faster has activated the context, which has to be waited for.
+  if (woken_.exchange(true)) event_manager->SaveContext(context_);
+}
+
 namespace {
 
 class One final : public ReadyWatcher {
@@ -92,11 +97,14 @@ short WaitUntilReady(Description& description, short events,
     description.Want(events);
     short ready = static_cast<short>(description.Ready() & events);
     bool late = deadline && Clock::now() >= *deadline;
-    // Whoever was told of the context has to be waited for.
-    if (ready != 0 || late) waiter.Wake();
-    waiter.Wait(deadline);
+    bool done = ready != 0 || late;
+    if (done) {
+      waiter.DontWait();
+    } else {
+      waiter.Wait(deadline);
+    }
     description.RemoveWatcher(watcher);
-    if (ready != 0 || late) return ready;
+    if (done) return ready;
   }
 }
 

@@ -76,15 +76,17 @@ int kill(int process, int signal) {
   if (signal == 0) return 0;
   auto handle = ebbrt::libc::handle_signal;
   if (handle != nullptr && handle(signal)) return 0;
+  // As a shell shows it to those who know signals.
+  int code = handle != nullptr ? 128 + signal : ebbrt::kPanicExitCode;
   ebbrt::ConsoleLine().Text("ebbrt: aborted by signal ")
       .Decimal(static_cast<uint64_t>(signal));
   ebbrt::PrintBacktrace(
       reinterpret_cast<uint64_t>(__builtin_return_address(0)));
   // What the program has said before belongs to it.
   if (ebbrt::Context::CanBlock()) {
-    ebbrt::runtime::Exit(ebbrt::kPanicExitCode);
+    ebbrt::runtime::Exit(code);
   }
-  ebbrt::platform::Exit(ebbrt::kPanicExitCode);
+  ebbrt::platform::Exit(code);
 }
 
 void _exit(int code) { ebbrt::runtime::Exit(code); }

@@ -17,6 +17,8 @@ class Waiter {
   /// Blocks until Wake, also one that came before, or the deadline. Somebody who may
   /// call Wake must be gone before the Waiter is. ReserveStack first.
   void Wait(std::optional<Clock::time_point> deadline);
+  /// In place of Wait: there is nothing to wait for.
+  void DontWait();
 
  private:
   EventContext context_;

@@ -75,8 +75,11 @@ int Poll(std::span<pollfd> fds, int milliseconds) {
       watchers.emplace_back(std::move(description), waiter);
     }
     // One that became ready in between has told nobody.
-    if (CheckAll(fds) > 0) waiter.Wake();
-    waiter.Wait(deadline);
+    if (CheckAll(fds) > 0) {
+      waiter.DontWait();
+    } else {
+      waiter.Wait(deadline);
+    }
   }
 }
 
