@@ -28,9 +28,11 @@ namespace {
 constexpr int kPanic = 70;
 
 constexpr std::string_view kPassedOn[] = {
-    "COLORTERM", "DEBUG", "FORCE_COLOR", "HOST", "LANG", "NO_COLOR",
-    "PORT",      "TERM",  "TZ"};
-constexpr std::string_view kPassedOnPrefix = "NODE_";
+    "COLORTERM", "DEBUG",      "FORCE_COLOR",
+    "HOST",      "LANG",       "NODE_DEBUG",
+    "NODE_ENV",  "NODE_DISABLE_COLORS", "NODE_NO_WARNINGS",
+    "NO_COLOR",  "PORT",       "TERM",
+    "TZ"};
 
 /// Whether `names`, with commas between, has `name`.
 bool Lists(std::string_view names, std::string_view name) {
@@ -49,8 +51,7 @@ std::vector<std::string> PassedOn() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     std::string_view text = *entry;
     std::string_view name = text.substr(0, text.find('='));
-    bool passed = name.starts_with(kPassedOnPrefix) ||
-                  std::ranges::find(kPassedOn, name) != std::end(kPassedOn) ||
+    bool passed = std::ranges::find(kPassedOn, name) != std::end(kPassedOn) ||
                   (more != nullptr && Lists(more, name));
     if (passed && !name.empty()) result.emplace_back(text);
   }

@@ -1,5 +1,6 @@
 #include "common/runtime.h"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -19,7 +20,7 @@ namespace {
 
 BootArguments boot;
 std::atomic<bool> at_home{false};
-std::atomic<void (*)()> before_exit{nullptr};
+std::array<std::atomic<void (*)()>, kExitFunctions> before_exit{};
 
 void Report(const std::string& what) {
   platform::WriteConsole(Concat({"ebbrt: ", what, "\n"}));
@@ -53,10 +54,17 @@ void SetBoot(BootArguments arguments) { boot = std::move(arguments); }
 
 bool IsAtHome() { return at_home; }
 
-void BeforeExit(void (*function)()) { before_exit = function; }
+void BeforeExit(void (*function)()) {
+  for (auto& place : before_exit) {
+    void (*none)() = nullptr;
+    if (place.compare_exchange_strong(none, function)) return;
+  }
+}
 
 void Exit(int code) {
-  if (auto* function = before_exit.exchange(nullptr)) function();
+  for (auto& place : before_exit) {
+    if (auto* function = place.exchange(nullptr)) function();
+  }
   platform::Exit(code);
 }
 

@@ -31,8 +31,9 @@ const BootArguments& Boot();
 /// context.
 bool IsAtHome();
 
-/// Has `function`, which may block, called by Exit before the node ends. One
-/// function; the last call holds. Any event.
+/// Has `function`, which may block, called by Exit before the node ends. Up to
+/// kExitFunctions, in the order in which they came; more are not called. Any event.
+inline constexpr int kExitFunctions = 4;
 void BeforeExit(void (*function)());
 
 /// Exit code of a node that could not begin or lost its front-end.

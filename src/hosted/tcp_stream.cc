@@ -146,9 +146,10 @@ void TcpStream::Sent(const boost::system::error_code& error, size_t bytes) {
   queued_ -= bytes;
   SplitChain(queue_, bytes);
   while (queue_ != nullptr && queue_->Empty()) queue_ = queue_->Pop();
-  if (queue_ != nullptr || state_ == State::kClosing || ending_send_) {
+  if (queue_ != nullptr || state_ == State::kClosing) {
     Flush();
   } else {
+    if (ending_send_) ShutSend();
     event_manager->SpawnLocal([self = shared_from_this()] {
       if (self->queued_ == 0 && self->state_ == State::kOpen &&
           !self->told_closed_ && self->handler_ != nullptr) {

@@ -635,6 +635,22 @@ TEST(PosixEpoll, WakesWhoWaits) {
   late.join();
 }
 
+TEST(PosixEpoll, WhoNeverWaitsLetsOthersRun) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  Fd epoll(epoll_create1(0));
+  ASSERT_EQ(Control(epoll, EPOLL_CTL_ADD, reader, EPOLLIN), 0);
+  std::thread other([&] { Put(writer, "x"); });
+  uint32_t events = 0;
+  for (int i = 0; i < 1'000'000 && events == 0; ++i) {
+    events = WaitOnce(epoll, 0);
+  }
+  EXPECT_EQ(events, uint32_t{EPOLLIN});
+  other.join();
+}
+
 TEST(PosixEpoll, EachInItsTurn) {
   constexpr int kPairs = 20;
   Fd epoll(epoll_create1(0));
@@ -705,6 +721,12 @@ TEST(PosixNames, AddressesAsText) {
   char text[INET6_ADDRSTRLEN];
   EXPECT_STREQ(inet_ntop(AF_INET6, &six, text, sizeof text), "2001:db8::1");
   EXPECT_EQ(inet_pton(AF_INET, "256.1.1.1", &six), 0);
+  EXPECT_EQ(inet_pton(AF_INET6, "1.2.3.4", &six), 0);
+  in6_addr mapped;
+  ASSERT_EQ(inet_pton(AF_INET6, "::ffff:1.2.3.4", &mapped), 1);
+  char shown[INET6_ADDRSTRLEN];
+  EXPECT_STREQ(inet_ntop(AF_INET6, &mapped, shown, sizeof shown),
+               "::ffff:1.2.3.4");
   EXPECT_EQ(inet_ntop(AF_INET6, &six, text, 4), nullptr);
   EXPECT_EQ(errno, ENOSPC);
   auto address = Loopback(80);

@@ -16,11 +16,11 @@ def build() -> None:
     packages.require("build", "run")
     builds.build_toolchain()
     where = engine.V8.build()
+    engine.LIBUV.build()
     builds.build(builds.TREES["hosted"], ["node_frontend", "iaasd"])
     if not (where / "snapshot").is_dir():
         builds.build(builds.TREES["native"], ["v8_mksnapshot"])
         _write_snapshot(where / "snapshot")
-    engine.LIBUV.build()
     engine.CORE.build()
     builds.build(builds.TREES["native"], ["v8", "node", "uv_test"])
 

@@ -88,6 +88,10 @@ StreamState StandardStream::State() const {
 void StandardStream::Status(struct stat& status) {
   status = {};
   status.st_mode = State().mode;
+  // It is no socket of this node's, on which programs would call getsockname.
+  if (S_ISSOCK(status.st_mode)) {
+    status.st_mode = S_IFIFO | (status.st_mode & 07777);
+  }
 }
 
 bool StandardStream::IsTerminal() const {

@@ -25,7 +25,9 @@ class Acceptor final : public Deliverable {
   void Stop();
 
   void Deliver() override;
-  void DeliverFailed() override {}
+  void DeliverFailed() override {
+    if (!accepted_.Empty()) stack_.ReadySoon(*this);
+  }
 
  private:
   static err_t OnAccept(void* self, tcp_pcb* pcb, err_t error);

@@ -15,7 +15,9 @@
 #include <system_error>
 #include <utility>
 
+#include "common/event_manager.h"
 #include "common/network_manager.h"
+#include "common/runtime.h"
 #include "native/libc/file_table.h"
 #include "native/posix/socket.h"
 
@@ -110,11 +112,18 @@ std::unique_ptr<IOBuf> CopyIn(std::span<const iovec> pieces, size_t most) {
   return data;
 }
 
+/// What was sent in the last event leaves when that ends.
+void LetOut() { SleepFor(std::chrono::milliseconds(1)).Get(); }
+
 /// What both protocols have: the address it is bound to, and options that change
 /// nothing here, which are remembered.
 class InetSocket : public Socket {
  public:
-  using Socket::Socket;
+  InetSocket(int family, int type, int protocol)
+      : Socket(family, type, protocol) {
+    static const bool registered = (runtime::BeforeExit(&LetOut), true);
+    (void)registered;
+  }
 
   int LocalName(SocketName& name) override {
     name = ToName(local_, family);
@@ -341,7 +350,6 @@ int TcpSocket::Connect(const sockaddr* address, socklen_t size) {
 void TcpSocket::Connected(Future<std::unique_ptr<TcpConnection>> future) {
   try {
     Take(future.Get());
-    if (ended_) connection_->EndSend();
   } catch (...) {
     state_ = State::kOver;
     error_ = ErrnoOfException();
@@ -487,6 +495,17 @@ class UdpSocketDescription final : public InetSocket {
     ssize_t Size() const {
       return data == nullptr ? 0 : static_cast<ssize_t>(data->ChainLength());
     }
+    /// The memory that it takes, which is the device's buffers.
+    size_t Held() const {
+      size_t held = sizeof(Datagram);
+      const IOBuf* piece = data.get();
+      if (piece == nullptr) return held;
+      do {
+        held += piece->Capacity();
+        piece = piece->Next();
+      } while (piece != data.get());
+      return held;
+    }
   };
 
   int BindTo(const Endpoint& local);
@@ -502,13 +521,13 @@ int UdpSocketDescription::BindTo(const Endpoint& local) {
     socket_ = network_manager->BindUdp(
         local, [this](Endpoint from, std::unique_ptr<IOBuf> data) {
           Datagram datagram{from, std::move(data)};
-          auto size = static_cast<size_t>(datagram.Size());
+          size_t size = datagram.Held();
           bool foreign = family == AF_INET && !from.address.IsV4();
           if (foreign || (remote_ && from != *remote_) ||
               waiting_bytes_ + size > ReceiveLimit()) {
             return;
           }
-          waiting_bytes_ += size + sizeof(Datagram);
+          waiting_bytes_ += size;
           waiting_.push_back(std::move(datagram));
           Changed();
         });
@@ -557,7 +576,7 @@ ssize_t UdpSocketDescription::Receive(std::span<const iovec> pieces, int& flags,
   bool peek = (flags & MSG_PEEK) != 0;
   flags = count < size ? MSG_TRUNC : 0;
   if (!peek) {
-    waiting_bytes_ -= size + sizeof(Datagram);
+    waiting_bytes_ -= datagram.Held();
     waiting_.pop_front();
   }
   return static_cast<ssize_t>(count);

@@ -294,8 +294,13 @@ int inet_pton(int family, const char* text, void* to) {
     errno = EAFNOSUPPORT;
     return -1;
   }
+  // One of IPv6 may stand for one of IPv4, and says so by its form.
+  bool six = std::strchr(text, ':') != nullptr;
   auto address = IpAddress::Parse(text);
-  if (!address || address->IsV4() != (family == AF_INET)) return 0;
+  if (!address || six != (family == AF_INET6) ||
+      std::strchr(text, '%') != nullptr) {
+    return 0;
+  }
   if (family == AF_INET) {
     uint32_t value = htonl(address->V4().value);
     std::memcpy(to, &value, sizeof value);
@@ -318,7 +323,9 @@ const char* inet_ntop(int family, const void* from, char* text,
     errno = EAFNOSUPPORT;
     return nullptr;
   }
-  if (Put(address.ToString(), text, size) == 0) return text;
+  bool mapped = family == AF_INET6 && address.IsV4();
+  std::string shown = Concat({mapped ? "::ffff:" : "", address.ToString()});
+  if (Put(shown, text, size) == 0) return text;
   errno = ENOSPC;
   return nullptr;
 }

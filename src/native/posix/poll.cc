@@ -1,6 +1,7 @@
 // poll(2) and epoll(7).
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -62,17 +63,23 @@ int CheckAll(std::span<pollfd> fds) {
 int Poll(std::span<pollfd> fds, int milliseconds) {
   auto deadline = DeadlineIn(milliseconds);
   for (;;) {
+    if (milliseconds == 0) sched_yield();
     int count = CheckAll(fds);
     bool late = deadline && Clock::now() >= *deadline;
     if (count > 0 || late) return count;
     event_manager->ReserveStack();
     Waiter waiter;
     std::deque<PollWatcher> watchers;
-    for (const pollfd& entry : fds) {
-      if (entry.fd < 0) continue;
-      auto description = FileTable::Get().Find(entry.fd);
-      description->Want(entry.events);
-      watchers.emplace_back(std::move(description), waiter);
+    try {
+      for (const pollfd& entry : fds) {
+        if (entry.fd < 0) continue;
+        auto description = FileTable::Get().Find(entry.fd);
+        description->Want(entry.events);
+        watchers.emplace_back(std::move(description), waiter);
+      }
+    } catch (...) {
+      waiter.DontWait();  // somebody may have woken it already
+      throw;
     }
     // One that became ready in between has told nobody.
     if (CheckAll(fds) > 0) {
@@ -129,6 +136,9 @@ class Epoll final : public Description {
   SpinLock lock_;                               // guards:
   std::deque<Pointer> ready_;
   std::vector<Waiter*> waiters_;
+
+  static constexpr int kMostUnyielded = 16;
+  int unyielded_ = 0;  // calls of Wait in a row that may have returned at once
 };
 
 Epoll::~Epoll() {
@@ -249,6 +259,11 @@ int Epoll::Collect(std::span<epoll_event> events) {
 
 int Epoll::Wait(std::span<epoll_event> events, int milliseconds) {
   if (events.empty()) return -EINVAL;
+  // Who never waits must let the core's other events run: they make things ready.
+  if (milliseconds == 0 || ++unyielded_ >= kMostUnyielded) {
+    unyielded_ = 0;
+    sched_yield();
+  }
   auto deadline = milliseconds > 0 ? DeadlineIn(milliseconds) : std::nullopt;
   for (;;) {
     int count = Collect(events);
@@ -262,6 +277,7 @@ int Epoll::Wait(std::span<epoll_event> events, int milliseconds) {
       if (!ready_.empty()) waiter.Wake();
     }
     waiter.Wait(deadline);
+    unyielded_ = 0;
     std::lock_guard guard(lock_);
     std::erase(waiters_, &waiter);
   }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <memory>
 
 #include "common/file_system.h"
 #include "native/libc/file_table.h"
@@ -20,11 +20,11 @@ using ebbrt::libc::Guard;
 using ebbrt::libc::StandardStream;
 using ebbrt::libc::ThrowErrno;
 
-StandardStream& FindTerminal(int fd) {
-  auto description = FileTable::Get().Find(fd);
-  auto* stream = dynamic_cast<StandardStream*>(description.get());
+std::shared_ptr<StandardStream> FindTerminal(int fd) {
+  auto stream =
+      std::dynamic_pointer_cast<StandardStream>(FileTable::Get().Find(fd));
   if (stream == nullptr || !stream->IsTerminal()) ThrowErrno(ENOTTY);
-  return *stream;  // the table holds it
+  return stream;
 }
 
 /// What a terminal has in its ordinary mode.
@@ -49,7 +49,7 @@ extern "C" {
 
 int tcgetattr(int fd, termios* mode) {
   return Guard([&] {
-    switch (FindTerminal(fd).mode) {
+    switch (FindTerminal(fd)->mode) {
       case TerminalMode::kNormal:
         *mode = Ordinary();
         break;
@@ -70,10 +70,10 @@ int tcgetattr(int fd, termios* mode) {
 /// The terminal has three modes, and takes the nearest.
 int tcsetattr(int fd, int, const termios* mode) {
   return Guard([&] {
-    auto& stream = FindTerminal(fd);
+    auto stream = FindTerminal(fd);
     TerminalMode wanted = ModeOf(*mode);
-    ebbrt::file_system->SetTerminalMode(stream.Number(), wanted).Get();
-    stream.mode = wanted;
+    ebbrt::file_system->SetTerminalMode(stream->Number(), wanted).Get();
+    stream->mode = wanted;
     return 0;
   });
 }
