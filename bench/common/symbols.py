@@ -8,6 +8,10 @@ import subprocess
 from common import places
 
 
+# Code that the image has made while it ran, as V8 does.
+MADE = "code made at run time"
+
+
 def tool(name: str) -> str:
     """The target's nm, objdump, size, strip: those that built the images; the
     host's when nothing is built yet (both read the same format)."""
@@ -34,6 +38,7 @@ class Symbols:
         self._image = image
         self._by_name: dict[str, int] = {}
         functions = []
+        self._end = 0
         for line in _output([tool("readelf"), "-sW", image]).splitlines():
             fields = line.split()
             if len(fields) < 8 or not re.fullmatch(r"\d+:", fields[0]):
@@ -46,6 +51,7 @@ class Symbols:
             # Local labels of assembly are no functions.
             if kind in ("FUNC", "IFUNC") or (kind, binding) == ("NOTYPE", "GLOBAL"):
                 functions.append((address, name))
+                self._end = max(self._end, address + int(fields[2], 0))
         functions.sort()
         self._addresses = [address for address, _ in functions]
         self._names = [name for _, name in functions]
@@ -69,7 +75,10 @@ class Symbols:
         return self._by_name[found[0]]
 
     def function_at(self, address: int) -> str:
-        """The linker name of the function that holds the address."""
+        """The linker name of the function that holds the address; MADE behind all of
+        the image's."""
+        if address > self._end:
+            return MADE
         index = bisect.bisect_right(self._addresses, address) - 1
         return self._names[index] if index >= 0 else "firmware"
 

@@ -1,19 +1,15 @@
 """V8's benchmark suite on machines: its scripts, the machines, what they say."""
 
-import contextlib
 import dataclasses
 import itertools
 import os
 import pathlib
 import re
-import secrets
 import shutil
-import subprocess
 import time
-import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from common import cpio, linux_vm, npm, places, qemu, tsc
+from common import cpio, linux_vm, npm, places, program, qemu
 
 # The eight of version 7, as the name of the file and that of the score.
 KERNELS = {
@@ -108,9 +104,10 @@ class Contestant:
         words = [*self.options, text, *files]
         if not files or not self.uses_front_end:
             return _run(self.vm(words), count)
-        with _front_end() as (boot, lines):
+        with program.front_end(_SCRIPTS) as (boot, lines):
             vm = self.vm(words)
-            network = dataclasses.replace(vm, network=True, append=f"{boot} {vm.append}")
+            network = dataclasses.replace(vm, network=True,
+                                          append=f"{boot} ebbrt.ip=10.0.2.15/24 {vm.append}")
             return _run(network, count, lines)
 
     def suite(self, mode: str, kernels: list[str], count: bool = False) -> Outcome:
@@ -123,7 +120,7 @@ class Contestant:
 def _run(vm: qemu.Vm, count: bool, lines: Callable[[], bytes] = bytes) -> Outcome:
     """`lines` gives what the machine has said elsewhere than on its console."""
     with qemu.Machine(vm, count=count) as machine:
-        used, memory = _watch(machine, vm.memory_mib)
+        used, memory = _watch(machine)
         result = machine.wait()
     said = result.console + lines().decode(errors="replace")
     if result.status != 0:
@@ -132,7 +129,7 @@ def _run(vm: qemu.Vm, count: bool, lines: Callable[[], bytes] = bytes) -> Outcom
                    result.report.instructions if result.report else 0)
 
 
-def _watch(machine: qemu.Machine, memory_mib: int) -> tuple[float, int]:
+def _watch(machine: qemu.Machine) -> tuple[float, int]:
     """Until it ends: the seconds of a processor that it has had, and the bytes of the
     machine's memory that this host had to give it."""
     memory = 0
@@ -147,46 +144,12 @@ def _watch(machine: qemu.Machine, memory_mib: int) -> tuple[float, int]:
         if time.monotonic() > deadline:
             raise places.Unusable(f"not done after {TIMEOUT} s; the console says:\n{machine.console}")
         if turn % _PAUSES_PER_LOOK == 0:
-            memory = max(memory, _touched(process.pid, memory_mib))
+            memory = max(memory, machine.touched())
         time.sleep(_PAUSE)
 
 
-def _touched(process: int, memory_mib: int) -> int:
-    try:
-        maps = pathlib.Path(f"/proc/{process}/smaps").read_text()
-    except OSError:  # it is just ending
-        return 0
-    found = re.findall(r"^Size:\s+(\d+) kB$.*?^Rss:\s+(\d+) kB$", maps, re.MULTILINE | re.DOTALL)
-    return max((int(rss) << 10 for size, rss in found if int(size) == memory_mib << 10), default=0)
-
-
-@contextlib.contextmanager
-def _front_end() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """A process that grants the scripts and says what the machine says: the boot words
-    that lead to it, and what it has said so far."""
-    program = places.built(places.HOSTED / "bench" / "bench_files")
-    secret = secrets.token_hex(16)
-    with subprocess.Popen([program, secret, _SCRIPTS], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as process:
-        try:
-            _, port, _ = process.stdout.readline().split()
-            os.set_blocking(process.stdout.fileno(), False)
-            said = bytearray()
-
-            def lines() -> bytes:
-                while block := process.stdout.read(65536):
-                    said.extend(block)
-                return bytes(said)
-
-            yield (f"ebbrt.node=2 ebbrt.frontend=10.0.2.2:{int(port)} ebbrt.secret={secret} "
-                   "ebbrt.ip=10.0.2.15/24", lines)
-        finally:
-            process.terminate()
-
-
 def _ours(words: list[str]) -> qemu.Vm:
-    encoded = " ".join(urllib.parse.quote(word, safe="=',()./-") for word in ["-e", *words])
-    return qemu.Vm(IMAGE, memory_mib=MEMORY_MIB, append=f"ebbrt.tsc_khz={tsc.khz()} -- {encoded}")
+    return qemu.Vm(IMAGE, memory_mib=MEMORY_MIB, append=program.append("-e", *words))
 
 
 def _linux(*options: str) -> Callable[[list[str]], qemu.Vm]:

@@ -1,37 +1,12 @@
 #!/usr/bin/python3
 """node on the library OS: scripts of this machine's files on a machine of their own."""
 
-import pathlib
-import subprocess
-import tempfile
-import textwrap
 import unittest
 
-from harness import HOSTED, NATIVE, ROOT, Namespace, require
+from node_test import NodeCase
 
 
-class NodeTest(unittest.TestCase):
-    def setUp(self) -> None:
-        if not (NATIVE / "apps" / "node" / "node.elf").exists():
-            self.skipTest("node is not built: ./ebbrt build node does that, in half an hour")
-        require(HOSTED / "apps" / "node" / "node_frontend")
-        self.namespace = self.enterContext(Namespace("node"))
-        self.files = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-
-    def node(self, *words: str) -> subprocess.CompletedProcess:
-        result = self.namespace.run([ROOT / "ebbrt", "run", "--no-build", "node", *words], cwd=self.files,
-                                    env=self.namespace.environment(), capture_output=True, text=True,
-                                    timeout=180)
-        self.namespace.assert_clean(self)
-        return result
-
-    def prints(self, text: str, expected: str, *words: str) -> None:
-        """A script with these arguments, and what it should say."""
-        (self.files / "script.js").write_text(textwrap.dedent(text))
-        result = self.node("script.js", *words)
-        self.assertEqual((result.returncode, result.stdout, result.stderr),
-                         (0, textwrap.dedent(expected).lstrip(), ""))
-
+class NodeTest(NodeCase):
     def test_what_it_says_of_itself(self) -> None:
         self.prints("""
             console.log("hello", [1, { a: null }], process.argv.slice(2));

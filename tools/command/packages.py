@@ -40,12 +40,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ruby-dalli",
         "libcache-memcached-fast-perl",
         "curl",
+        "wrk",
     ),
     # Whose installation starts a server: only where nobody else works.
     "servers": ("nginx-light", "libnginx-mod-http-memc"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
-    "bench": ("libmemcached-tools", "librsvg2-bin", "fonts-dejavu-core"),
+    "bench": ("libmemcached-tools", "wrk", "librsvg2-bin", "fonts-dejavu-core"),
 }
 
 INSTALL_TIMEOUT = 1800.0
