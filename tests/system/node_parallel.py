@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ IMAGE = NATIVE / "apps" / "node" / "node.elf"
 FRONT_END = HOSTED / "apps" / "node" / "node_frontend"
 MEMORY_MIB = "512"
 TIMEOUT = 60
+LATE = f"takes more than {TIMEOUT} s"
 WORKERS = 2
 
 PASSED, FAILED, REFUSED, SKIPPED, WAITS = "passed", "failed", "refused", "skipped", "not run yet"
@@ -206,7 +208,7 @@ class Runner:
     def files(self) -> pathlib.Path:
         """This worker's copy, with nothing in it that a former test has left."""
         if not hasattr(self.mine, "files"):
-            self.mine.files = self.directory / f"worker-{threading.get_ident()}"
+            self.mine.files = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
             for part in ("common", "fixtures", "parallel"):
                 shutil.copytree(self.tests / part, self.mine.files / "test" / part, symlinks=True)
         for left in [*self.mine.files.iterdir(), *(self.mine.files / "test").iterdir()]:
@@ -229,23 +231,38 @@ class Runner:
         return result.returncode, result.stdout.decode(errors="replace")
 
     def run(self, name: str) -> Outcome:
-        """How the test ends; one that needs too long gets a second chance."""
+        """How the test ends."""
         source = (self.tests / "parallel" / name).read_text(errors="replace")
         if outcome := foretold(source):
             return outcome
-        for _ in range(2):
-            code, said = self.once(name, source)
-            if code is not None:
-                break
-        outcome = judge(1 if code is None else code, said)
-        if code is None and outcome.state == FAILED:
-            outcome.reason = f"takes more than {TIMEOUT} s" + (f": {complaint(said)}" if said else "")
+        code, said = self.once(name, source)
+        if code is not None:
+            outcome = judge(code, said)
+        else:
+            outcome = judge(1, said)
+            if outcome.state == FAILED:
+                outcome.reason = f"{LATE}: {complaint(said)}" if said else LATE
         if self.said and outcome.state == FAILED:
             (self.said / name).write_text(said)
         return outcome
 
     def run_all(self, names: list[str], tell: Callable[[str, Outcome], None]) -> None:
-        """Runs them all and tells of each, on this thread, when it has ended."""
+        """Runs them all and tells of each, on this thread, when it has ended.
+
+        Those that take too long get a second chance in the end, when the host may be less
+        busy.
+        """
+        late = []
+
+        def note(name: str, outcome: Outcome) -> None:
+            if outcome.reason.startswith(LATE):
+                late.append(name)
+            tell(name, outcome)
+
+        self.run_each(names, note)
+        self.run_each(late, tell)
+
+    def run_each(self, names: list[str], tell: Callable[[str, Outcome], None]) -> None:
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             ends = {pool.submit(self.run, name): name for name in names}
             try:

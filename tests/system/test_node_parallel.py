@@ -33,6 +33,7 @@ SUPPORT = ROOT / "docs" / "node-support.md"
 BEGIN, END = "<!-- tests: begin -->", "<!-- tests: end -->"
 STATES = [PASSED, FAILED, REFUSED, SKIPPED, WAITS]
 SAMPLE = 60
+LONG = os.environ.get("EBBRT_LONG") == "1"
 WRITE_EVERY = 20  # tests: what an interrupted update loses at most
 
 
@@ -94,18 +95,19 @@ class NodeParallelTest(unittest.TestCase):
 
     def test_those_that_pass(self) -> None:
         outcomes = listed()
-        long = os.environ.get("EBBRT_LONG") == "1"
-        wrong = {}
-
-        def tell(name: str, outcome: Outcome) -> None:
-            if outcome.state != PASSED:
-                wrong[name] = str(outcome)
-
+        chosen = sample(outcomes, len(outcomes) if LONG else SAMPLE)
         with Namespace("np") as namespace, tempfile.TemporaryDirectory() as directory:
-            Runner(namespace, pathlib.Path(directory)).run_all(
-                sample(outcomes, len(outcomes) if long else SAMPLE), tell)
+            runner = Runner(namespace, pathlib.Path(directory))
+            wrong = self.those_that_fail(runner, chosen)
+            # Many have time limits of their own, which a busy host misses; not twice.
+            wrong = self.those_that_fail(runner, list(wrong))
             self.assertEqual(wrong, {})
             namespace.assert_clean(self)
+
+    def those_that_fail(self, runner: Runner, names: list[str]) -> dict[str, str]:
+        results: dict[str, Outcome] = {}
+        runner.run_all(names, results.__setitem__)
+        return {name: str(outcome) for name, outcome in results.items() if outcome.state != PASSED}
 
 
 class ListTest(unittest.TestCase):
