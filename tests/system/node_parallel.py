@@ -38,7 +38,7 @@ GROUPS = [
     "https", "promises", "vm", "module", "readline", "repl", "http2", "webcrypto", "webstreams",
     "encoding", "async-hooks", "domain", "diagnostics-channel", "perf-hooks", "stdio", "os",
     "errors", "global", "next-tick", "internal", "v8", "runner", "heap", "policy", "trace-events",
-    "eslint", "child-process", "cluster", "worker", "inspector", "other",
+    "eslint", "pipe", "snapshot", "intl", "child-process", "cluster", "worker", "inspector", "other",
 ]  # fmt: skip
 
 # Beginnings of names that belong to a group of another name.
@@ -55,7 +55,7 @@ GROUP_OF = {
     "performanceobserver": "perf-hooks", "perf": "perf-hooks", "error": "errors",
     "heapdump": "heap", "heapsnapshot": "heap", "child": "child-process", "inspect": "inspector",
     "debugger": "inspector", "debug": "inspector", "file": "fs", "filehandle": "fs",
-    "socket": "net", "tcp": "net", "trace": "trace-events", "string": "string-decoder",
+    "socket": "net", "tcp": "net", "trace": "trace-events", "icu": "intl", "eventemitter": "events", "double-tls": "tls",
 }  # fmt: skip
 
 # What a test needs that is not here, by its text. The first three are what issue 6 excepts.
