@@ -52,7 +52,7 @@ class PageAllocator {
 
   /// Makes `ranges` available, less what lies below 1 MiB and the image. Once,
   /// on core 0, before anything else here.
-  static void Init(std::span<const MemoryRange> ranges);
+  [[gnu::cold]] static void Init(std::span<const MemoryRange> ranges);
 
   /// Divides memory among NUMA nodes; what is in no range is node 0's, as is
   /// all before this is called. Once, on core 0, before others run.

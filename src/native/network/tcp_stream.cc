@@ -139,7 +139,7 @@ err_t TcpStream::OnReceived(void* self, tcp_pcb*, pbuf* data, err_t) {
     stream->over_ = true;
     stream->stack_.Ready(*stream);
     if (stream->ending_) stream->stack_.Dirty(*stream);
-    stream->LeaveToTimeWait();
+    if (stream->pcb_->state == TIME_WAIT) stream->LeaveToTimeWait();
     return ERR_OK;
   }
   try {
@@ -180,14 +180,16 @@ void TcpStream::Receive(std::unique_ptr<IOBuf> frame) {
 err_t TcpStream::OnSent(void* self, tcp_pcb*, u16_t bytes) {
   auto* stream = static_cast<TcpStream*>(self);
   stream->Acknowledged(bytes);
-  stream->LeaveToTimeWait();
+  if (stream->pcb_->state == TIME_WAIT) [[unlikely]] {
+    stream->LeaveToTimeWait();
+  }
   return ERR_OK;
 }
 
 /// Once both ends are through, lwIP frees the control block when it likes and tells
 /// nobody.
 void TcpStream::LeaveToTimeWait() {
-  if (pcb_->state != TIME_WAIT || queued_ > 0) return;
+  if (queued_ > 0) return;
   Pointer alive(this);
   Detach();
 }

@@ -89,7 +89,7 @@ class TcpStream final : public Deliverable {
   void WriteQueue();
   bool WritePiece();
   [[gnu::cold]] void FinishClose();
-  void LeaveToTimeWait();
+  [[gnu::cold]] void LeaveToTimeWait();
 
   Stack& stack_;
   tcp_pcb* pcb_ = nullptr;  // while set, lwIP holds a reference to us
