@@ -10,6 +10,8 @@ from common import places
 
 # Code that the image has made while it ran, as V8 does.
 MADE = "code made at run time"
+# The symbol behind an image's own code and data (src/native/ebbrt.ld).
+_END = "image_end"
 
 
 def tool(name: str) -> str:
@@ -38,7 +40,6 @@ class Symbols:
         self._image = image
         self._by_name: dict[str, int] = {}
         functions = []
-        self._end = 0
         for line in _output([tool("readelf"), "-sW", image]).splitlines():
             fields = line.split()
             if len(fields) < 8 or not re.fullmatch(r"\d+:", fields[0]):
@@ -51,7 +52,6 @@ class Symbols:
             # Local labels of assembly are no functions.
             if kind in ("FUNC", "IFUNC") or (kind, binding) == ("NOTYPE", "GLOBAL"):
                 functions.append((address, name))
-                self._end = max(self._end, address + int(fields[2], 0))
         functions.sort()
         self._addresses = [address for address, _ in functions]
         self._names = [name for _, name in functions]
@@ -77,10 +77,9 @@ class Symbols:
     def function_at(self, address: int) -> str:
         """The linker name of the function that holds the address; MADE behind all of
         the image's."""
-        if address > self._end:
-            return MADE
         index = bisect.bisect_right(self._addresses, address) - 1
-        return self._names[index] if index >= 0 else "firmware"
+        name = self._names[index] if index >= 0 else "firmware"
+        return MADE if name == _END else name
 
 
 def demangle(names: list[str]) -> list[str]:

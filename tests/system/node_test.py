@@ -25,6 +25,11 @@ class NodeCase(unittest.TestCase):
         self.namespace = self.enterContext(Namespace("node"))
         self.files = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
+    def environment(self) -> dict[str, str]:
+        """What node is given of this process's, without words for a node here."""
+        return {name: value for name, value in self.namespace.environment().items()
+                if not name.startswith("NODE_")}
+
     def words(self, *words: str) -> list:
         """The command that runs node with these words."""
         return [ROOT / "ebbrt", "run", "--no-build", "node", *words]
@@ -32,8 +37,8 @@ class NodeCase(unittest.TestCase):
     def node(self, *words: str, timeout: float = 180, **options) -> subprocess.CompletedProcess:
         """Runs node to its end."""
         result = self.namespace.run(self.words(*words), cwd=self.files,
-                                    env=self.namespace.environment(), capture_output=True,
-                                    text=True, timeout=timeout, **options)
+                                    env=self.environment(), capture_output=True, text=True,
+                                    timeout=timeout, **options)
         self.namespace.assert_clean(self)
         return result
 
@@ -52,8 +57,8 @@ class NodeCase(unittest.TestCase):
     def running(self, *words: str, **options) -> Iterator["Running"]:
         """Node while it runs; it is ended with the context, and nothing may be left."""
         process = self.namespace.start(self.words(*words), cwd=self.files, **{
-            "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
-            **options})
+            "env": self.environment(), "stdin": subprocess.PIPE, "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT, **options})
         running = Running(process)
         try:
             yield running
