@@ -133,6 +133,8 @@ def table(outcomes: dict[str, Outcome]) -> str:
     everything = list(outcomes.values())
     total = " | ".join(f"**{count}**" for count in counts(everything))
     lines.append(f"| **all** | {total} | **{share(everything)}** |")
+    if waiting := counts(everything)[STATES.index(WAITS)]:
+        lines += ["", f"{waiting} tests have not run yet: shares are of the others, no more than a sample."]
     refused: dict[str, int] = {}
     for outcome in everything:
         if outcome.state == REFUSED:
