@@ -17,9 +17,10 @@ namespace ebbrt::libc {
 namespace {
 
 timespec ToTimespec(FileTime time) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  return {static_cast<time_t>(time.count() / kSecond),
-          static_cast<long>(time.count() % kSecond)};
+  // Before 1970 the nanoseconds count up, too.
+  auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  return {static_cast<time_t>(seconds.count()),
+          static_cast<long>((time - seconds).count())};
 }
 
 }  // namespace

@@ -169,7 +169,7 @@ int LocalSocket::Connect(const sockaddr* address, socklen_t size) {
     if (!listener->listening_) return -ECONNREFUSED;
     if (listener->accepted_.size() >= listener->backlog_) return -EAGAIN;
     Join(shared_from_this(), peer);
-    peer_ = *name;
+    peer_ = peer->name_ = *name;
     listener->accepted_.push_back(peer);
   }
   listener->Changed();
