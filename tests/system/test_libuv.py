@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """libuv's own tests, each on a machine of its own.
 
-apps/node/libuv/tests.txt lists all of them: those that pass, and those that don't, with
+apps/node/libuv_tests.txt lists all of them: those that pass, and those that don't, with
 the reason. It is generated: `python3 tests/system/test_libuv.py --update` runs every
 test and writes down how it ended; reasons that are there are kept.
 """
@@ -20,7 +20,7 @@ from harness import HOSTED, NATIVE, ROOT, Namespace, require
 sys.path.insert(0, str(ROOT / "tools"))
 from command import paths  # noqa: E402
 
-LIST = ROOT / "apps" / "node" / "libuv" / "tests.txt"
+LIST = ROOT / "apps" / "node" / "libuv_tests.txt"
 IMAGE = NATIVE / "apps" / "node" / "uv_test.elf"
 FRONT_END = HOSTED / "apps" / "node" / "node_frontend"
 MEMORY_MIB = "512"
