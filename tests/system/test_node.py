@@ -65,6 +65,33 @@ class NodeTest(NodeCase):
             exit 3
             """)
 
+    def test_turns_that_never_wait_let_others_come(self) -> None:
+        """setImmediate again and again doesn't keep answers away."""
+        (self.files / "there.txt").write_text("there")
+        self.prints("""
+            let done = false;
+            require("fs").readFile("there.txt", "utf8", (error, text) => { console.log(text); done = true });
+            (function again() { if (!done) setImmediate(again) })();
+            """, """
+            there
+            """)
+
+    def test_storage_that_follows_promises(self) -> None:
+        self.prints("""
+            const { AsyncLocalStorage } = require("async_hooks");
+            const storage = new AsyncLocalStorage();
+            storage.run("mine", async () => {
+              await null;
+              setTimeout(() => console.log("timer", storage.getStore()), 1);
+              console.log("promise", storage.getStore());
+            });
+            console.log("outside", storage.getStore());
+            """, """
+            outside undefined
+            promise mine
+            timer mine
+            """)
+
     def test_crypto_and_zlib(self) -> None:
         self.prints("""
             const crypto = require("crypto"), zlib = require("zlib");

@@ -107,6 +107,21 @@ class StreamsTest(Talking):
             for _ in range(60):
                 self.assertEqual(node.line(), "closed false")
 
+    def test_what_was_sent_before_exit_arrives(self) -> None:
+        """process.exit in the event that has sent an answer."""
+        with self.serving("""
+            const net = require("net");
+            serve(net.createServer(connection => {
+              connection.on("error", () => {});
+              connection.write("last words", () => process.exit());
+            }));
+            """) as (node, where):
+            with inside(self.namespace), socket.create_connection(where, 60) as connection:
+                with contextlib.suppress(ConnectionError):
+                    words = connection.recv(100)
+                self.assertEqual(words, b"last words")
+            self.assertEqual(node.wait(), 0)
+
     def test_the_end_behind_a_full_window(self) -> None:
         """The last bytes and the end arrive at a peer that reads slowly."""
         with self.serving("""
