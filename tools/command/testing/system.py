@@ -15,7 +15,7 @@ from .steps import Options, Step, show_failure
 DIRECTORY = paths.ROOT / "tests" / "system"
 CHILD = pathlib.Path(__file__).with_name("unittest_child.py")
 # Of one file. EBBRT_LONG=1 has tests that take an hour.
-TIMEOUT = 7200.0 if os.environ.get("EBBRT_LONG") == "1" else 600.0
+TIMEOUT = 7200.0 if os.environ.get("EBBRT_LONG") == "1" else 1200.0
 
 
 class Sanitized(NamedTuple):
