@@ -10,6 +10,7 @@ import tempfile
 
 from common import places
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(places.ROOT / "tools"))
 
 from command import paths  # noqa: E402

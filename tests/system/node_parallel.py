@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from harness import HOSTED, NATIVE, ROOT, Namespace
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 from command import paths  # noqa: E402
 

@@ -217,7 +217,7 @@ class CommandTest(unittest.TestCase):
             [ROOT / "bench" / name, "--short", "--output", directory],
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=480,
         )
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         written = json.loads((pathlib.Path(directory) / f"{name}.json").read_text())

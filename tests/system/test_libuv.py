@@ -17,6 +17,7 @@ import unittest
 
 from harness import HOSTED, NATIVE, ROOT, Namespace, require
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 from command import paths  # noqa: E402
 
