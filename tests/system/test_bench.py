@@ -369,6 +369,8 @@ class CommandTest(unittest.TestCase):
             self.skipTest("node is not built: ./ebbrt build node does that, in half an hour")
         if shutil.which("wrk") is None:
             self.skipTest("wrk, which loads the server, is not installed")
+        if os.environ.get("EBBRT_LONG") != "1":
+            self.skipTest("it takes many minutes; EBBRT_LONG=1 runs it")
         tables = self.bench("node-http")
         self.assertEqual([row[0] for row in tables["requests"]["rows"]], [1, 64])
         self.assertEqual([row[1] for row in tables["latency"]["rows"]], ["EbbRT", "Linux"])
