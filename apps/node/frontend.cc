@@ -85,6 +85,7 @@ void ebbrt::AppMain() {
   try {
     auto node = node_allocator->Allocate(std::move(spec)).Get();
     code = node->Ended().Get();
+    code = hosted::ToldExitCode().value_or(code);
     if (code < 0 || code == kPanic) {
       std::fprintf(
           stderr,

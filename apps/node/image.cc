@@ -4,9 +4,11 @@
 // In front of them there may be variables of the environment, NAME=VALUE..., and then
 // --. There is no home but the root.
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <vector>
 
+#include "common/file_system.h"
 #include "common/runtime.h"
 
 int ProgramMain(int argc, char** argv);
@@ -30,9 +32,22 @@ void TakeEnvironment(std::vector<std::string>& words) {
   words.erase(words.begin(), words.begin() + static_cast<long>(count) + 1);
 }
 
+/// A program may end with more than a machine can tell, 128 and the number of a
+/// signal.
+void TellExitCode(int code) {
+  constexpr int kMachines = 127;
+  if ((code & 0xff) <= kMachines || !ebbrt::runtime::IsAtHome()) return;
+  try {
+    ebbrt::file_system->TellExitCode(code & 0xff).Get();
+  } catch (const std::exception&) {
+    // Then nobody is there to be told.
+  }
+}
+
 }  // namespace
 
 void ebbrt::AppMain() {
+  runtime::BeforeExit(&TellExitCode);
   setenv("HOME", "/", 1);
   std::vector<std::string> words = runtime::Arguments();
   TakeEnvironment(words);

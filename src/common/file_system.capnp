@@ -41,6 +41,7 @@ enum FileOperation {
   systemStatus @33;    # path -> system
   makeTemporaryDirectory @34;  # path: a pattern -> text
   makeTemporaryFile @35;       # path: a pattern -> file, status, text
+  tellExitCode @36;    # offset: the code
 }
 
 struct FileRequest {

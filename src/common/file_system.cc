@@ -322,6 +322,11 @@ Future<int> FileSystem::NextSignal() {
       });
 }
 
+Future<> FileSystem::TellExitCode(int code) {
+  return Do(FileOperation::TELL_EXIT_CODE,
+            {.offset = static_cast<uint64_t>(code)});
+}
+
 Future<> FileSystem::WriteStream(int stream, std::span<const std::byte> data) {
   return Do(FileOperation::WRITE_STREAM,
             {.offset = static_cast<uint64_t>(stream), .data = data});

@@ -251,6 +251,10 @@ class FileSystem : public HomeEbb<FileSystem> {
   /// number waits once, as POSIX has it. One call at a time, EBUSY.
   Future<int> NextSignal();
 
+  /// Tells the front-end what this node's program is about to end with, 0..255,
+  /// of which a machine itself can tell only those up to 127.
+  Future<> TellExitCode(int code);
+
   /// Writes to the front-end's standard output (1) or error (2).
   Future<> WriteStream(int stream, std::span<const std::byte> data);
   /// What can be read from its standard input, at most `size` bytes; none at

@@ -20,7 +20,7 @@ namespace {
 
 BootArguments boot;
 std::atomic<bool> at_home{false};
-std::array<std::atomic<void (*)()>, kExitFunctions> before_exit{};
+std::array<std::atomic<void (*)(int)>, kExitFunctions> before_exit{};
 
 void Report(const std::string& what) {
   platform::WriteConsole(Concat({"ebbrt: ", what, "\n"}));
@@ -54,16 +54,16 @@ void SetBoot(BootArguments arguments) { boot = std::move(arguments); }
 
 bool IsAtHome() { return at_home; }
 
-void BeforeExit(void (*function)()) {
+void BeforeExit(void (*function)(int)) {
   for (auto& place : before_exit) {
-    void (*none)() = nullptr;
+    void (*none)(int) = nullptr;
     if (place.compare_exchange_strong(none, function)) return;
   }
 }
 
 void Exit(int code) {
   for (auto& place : before_exit) {
-    if (auto* function = place.exchange(nullptr)) function();
+    if (auto* function = place.exchange(nullptr)) function(code);
   }
   platform::Exit(code);
 }

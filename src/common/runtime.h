@@ -31,16 +31,18 @@ const BootArguments& Boot();
 /// context.
 bool IsAtHome();
 
-/// Has `function`, which may block, called by Exit before the node ends. Up to
-/// kExitFunctions, in the order in which they came; more are not called. Any event.
+/// Has `function`, which may block, called by Exit with its code before the node
+/// ends. Up to kExitFunctions, in the order in which they came; more are not
+/// called. Any event.
 inline constexpr int kExitFunctions = 4;
-void BeforeExit(void (*function)());
+void BeforeExit(void (*function)(int code));
 
 /// Exit code of a node that could not begin or lost its front-end.
 inline constexpr int kNodeFailed = 125;
 
 /// Ends the node: the process, or the virtual machine. 0 is success; 1..127 for
-/// the application. From any event.
+/// the application, which are all that a machine can tell of itself
+/// (FileSystem::TellExitCode for others). From any event.
 [[noreturn]] void Exit(int code);
 
 // --- for the ports

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cerrno>
@@ -31,6 +32,7 @@ struct Server {
   boost::asio::thread_pool files{kThreads};
   boost::asio::thread_pool output{1};  // in order
   boost::asio::thread_pool input{1};
+  std::atomic<int> exit_code{-1};  // none told
 };
 
 Server& TheServer() {
@@ -180,6 +182,9 @@ Future<> FileSystem::Serve(NodeId from, FileRequest::Reader in,
       return ServeSignal(from, out);
     case FileOperation::NEXT_CHANGE:
       return ServeChange(from, in, out);
+    case FileOperation::TELL_EXIT_CODE:
+      server.exit_code = static_cast<int>(in.getOffset() & 0xff);
+      return MakeReadyFuture();
     default:
       return On(server.files, [&server, from, in, out]() mutable {
         server.service.Serve(from, in, out);
@@ -192,5 +197,10 @@ void hosted::GrantFiles(const std::string& directory) {
 }
 
 size_t hosted::OpenFiles() { return TheServer().service.OpenFiles(); }
+
+std::optional<int> hosted::ToldExitCode() {
+  int code = TheServer().exit_code;
+  return code < 0 ? std::nullopt : std::optional(code);
+}
 
 }  // namespace ebbrt

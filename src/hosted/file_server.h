@@ -1,6 +1,7 @@
 // The front-end's side of FileSystem: what nodes are granted.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace ebbrt::hosted {
@@ -16,5 +17,9 @@ void GrantFiles(const std::string& directory);
 
 /// Files that nodes have open. Any thread.
 size_t OpenFiles();
+
+/// What a node's program has said that it ends with, 0..255 (TellExitCode); the
+/// last that any has said. Any thread.
+std::optional<int> ToldExitCode();
 
 }  // namespace ebbrt::hosted

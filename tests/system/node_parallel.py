@@ -71,9 +71,6 @@ NEEDS = [
         (r"\bnew Worker\(|\.Worker\(|common/wpt\b", NEEDS_WORKER),
         (r"['\"](node:)?inspector(/promises)?['\"]|skipIfInspectorDisabled|common/(inspector-helper|debugger)\b"
          r"|Flags:.*--inspect", NEEDS_INSPECTOR),
-        (r"\bnew WebAssembly\.|\bWebAssembly\.(compile|instantiate|validate|Module)"
-         r"|['\"](node:)?wasi['\"]|--experimental-wasm", "WebAssembly"),
-        (r"\bawait fetch\(|[^.\w]fetch\(['\"`]", "fetch, which needs WebAssembly"),
         (r"\bnew Intl\.|\bIntl\.\w+\(", "Intl"),
     ]
 ]  # fmt: skip
@@ -91,7 +88,6 @@ SAID = [
         (r"ERR_WORKER_INIT_FAILED", NEEDS_WORKER),
         (r"ERR_INSPECTOR_NOT_AVAILABLE|inspector is disabled|[Ii]nspector is not available"
          r"|requires --inspect|missing inspector", NEEDS_INSPECTOR),
-        (r"WebAssembly is not defined", "WebAssembly"),
         (r"Intl is not defined|ERR_NO_ICU|ERR_ENCODING_NOT_SUPPORTED|Invalid property name|missing Intl|missing ICU|hasIntl|Intl.*not (present|supported|enabled)"
          r"|small-icu|full-icu|without intl", "Intl"),
         (r"ERR_TRACE_EVENTS_UNAVAILABLE|missing trace events", "trace events"),

@@ -125,12 +125,41 @@ class NodeTest(NodeCase):
             refused("worker", () => new (require("worker_threads").Worker)("1", { eval: true }));
             refused("inspector", () => require("inspector"));
             console.log(require("child_process").spawnSync("ls").error.code);
-            console.log(typeof WebAssembly, typeof Intl);
+            console.log(typeof Intl);
             """, """
             worker ERR_WORKER_INIT_FAILED ENOSYS
             inspector ERR_INSPECTOR_NOT_AVAILABLE Inspector is not available
             ENOSYS
-            undefined undefined
+            undefined
+            """)
+
+    def test_web_assembly(self) -> None:
+        """A module with an import, a memory that grows, and a trap at its end; fib(20)
+        is called until it is compiled once more, optimized."""
+        self.prints("""
+            // (import "host" "say" (func (param i32))) (memory (export "memory") 1 4)
+            // fib(n); grow() says the size before; load(address)
+            const bytes = Buffer.from(
+              "0061736d01000000010d0360017f0060017f017f600000020c0104686f73740373617900000304030102010504010101" +
+              "04071e04066d656d6f727902000366696200010467726f770002046c6f616400030a2f031c002000410249047f200005" +
+              "200041016b1001200041026b10016a0b0b08004101400010000b070020002802000b", "hex");
+            const say = size => console.log("grown from", size);
+            WebAssembly.instantiate(bytes, { host: { say } }).then(({ instance: { exports } }) => {
+              let sum = 0;
+              for (let i = 0; i < 200; i++) sum += exports.fib(10);
+              console.log(sum, exports.fib(20));
+              new Uint32Array(exports.memory.buffer)[16383] = 7;
+              exports.grow();
+              console.log(exports.load(65532), exports.load(65536), exports.memory.buffer.byteLength);
+              try { exports.load(131072) } catch (error) { console.log(error.name, error.message) }
+              console.log(WebAssembly.validate(bytes.subarray(0, 40)));
+            });
+            """, """
+            11000 6765
+            grown from 1
+            7 0 131072
+            RuntimeError memory access out of bounds
+            false
             """)
 
     def test_an_exception_that_nobody_catches(self) -> None:

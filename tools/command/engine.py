@@ -68,10 +68,14 @@ LIBUV = Part("libuv", "libuv", "a minute")
 CORE = Part("core", "node's core", "ten minutes")
 
 
+def snapshot_of(part: Part) -> pathlib.Path | None:
+    """Where the snapshot is that a part's program has written of its heap, or None."""
+    where = part.built()
+    return where / "snapshot" if where and (where / "snapshot").is_dir() else None
+
+
 def options() -> list[str]:
     """What CMake is told of them."""
-    v8, libuv, core = V8.built(), LIBUV.built(), CORE.built()
-    snapshot = v8 / "snapshot" if v8 else None
-    found = {"V8": v8, "V8_SNAPSHOT": snapshot if snapshot and snapshot.is_dir() else None,
-             "LIBUV": libuv, "NODE_CORE": core}
+    found = {"V8": V8.built(), "V8_SNAPSHOT": snapshot_of(V8), "LIBUV": LIBUV.built(),
+             "NODE_CORE": CORE.built(), "NODE_SNAPSHOT": snapshot_of(CORE)}
     return [f"-DEBBRT_{name}={where or ''}" for name, where in found.items()]

@@ -1,5 +1,5 @@
-"""`ebbrt build node`: V8, the snapshot of its heap, which the engine writes itself, run
-as a node, libuv, node's core, and what is linked of them."""
+"""`ebbrt build node`: V8, libuv and node's core, the snapshots of V8's and node's heaps,
+which they write themselves, run as nodes, and what is linked of them."""
 
 import os
 import pathlib
@@ -15,31 +15,34 @@ MEMORY_MIB = 1024  # of the node that writes the snapshot
 def build() -> None:
     packages.require("build", "run")
     builds.build_toolchain()
-    where = engine.V8.build()
-    engine.LIBUV.build()
     builds.build(builds.TREES["hosted"], ["node_frontend", "iaasd"])
-    if not (where / "snapshot").is_dir():
-        builds.build(builds.TREES["native"], ["v8_mksnapshot"])
-        _write_snapshot(where / "snapshot")
+    engine.V8.build()
+    engine.LIBUV.build()
+    _snapshot(engine.V8, "v8_mksnapshot", "--embedded-src=embedded.S",
+              "--startup-src=snapshot.cc", "--target-arch=x64", "--target-os=linux")
     engine.CORE.build()
+    _snapshot(engine.CORE, "node_mksnapshot", "snapshot.cc")
     builds.build(builds.TREES["native"], ["v8", "node", "uv_test"])
 
 
-def _write_snapshot(where: pathlib.Path) -> None:
-    """Runs mksnapshot on a node, whose files are those of a directory here."""
-    step = progress.Step("snapshot of V8")
-    part = where.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
+def _snapshot(part: engine.Part, program: str, *words: str) -> None:
+    """The part's snapshot, `snapshot` in its prefix: if it isn't there the program writes
+    it, run with these words on a node, whose files are those of a directory here."""
+    if engine.snapshot_of(part):
+        return
+    builds.build(builds.TREES["native"], [program])
+    step = progress.Step(f"snapshot of {part.about}")
+    where = part.prefix() / "snapshot"
+    unfinished = where.with_suffix(".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
     hosted = builds.TREES["hosted"].path
     result = process.run(
         [hosted / "apps" / "node" / "node_frontend", str(MEMORY_MIB),
-         builds.TREES["native"].path / "apps" / "node" / "v8_mksnapshot.elf",
-         "--embedded-src=embedded.S", "--startup-src=snapshot.cc", "--target-arch=x64",
-         "--target-os=linux"],
-        timeout=SNAPSHOT_TIMEOUT, log=paths.LOGS / "v8-snapshot.log", cwd=part,
+         builds.TREES["native"].path / "apps" / "node" / f"{program}.elf", *words],
+        timeout=SNAPSHOT_TIMEOUT, log=paths.LOGS / f"{program}.log", cwd=unfinished,
         env={**os.environ, "EBBRT_IAASD": str(hosted / "tools" / "iaasd" / "iaasd")})
-    if result.code != 0 or not (part / "snapshot.cc").exists():
-        raise Problem(f"mksnapshot {result.ending()}:\n{result.tail(10)}")
-    part.rename(where)
+    if result.code != 0 or not (unfinished / "snapshot.cc").exists():
+        raise Problem(f"{program} {result.ending()}:\n{result.tail(10)}")
+    unfinished.rename(where)
     step.end("done")

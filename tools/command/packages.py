@@ -41,21 +41,26 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "libcache-memcached-fast-perl",
         "curl",
         "wrk",
+        "npm",
     ),
     # Whose installation starts a server: only where nobody else works.
     "servers": ("nginx-light", "libnginx-mod-http-memc"),
     "fuzz": ("clang-16", "libclang-rt-16-dev"),
     "lwip": ("check",),
-    "bench": ("libmemcached-tools", "wrk", "librsvg2-bin", "fonts-dejavu-core"),
+    "bench": ("libmemcached-tools", "wrk", "npm", "librsvg2-bin", "fonts-dejavu-core"),
 }
+
+# Packages whose command may as well be another's, beside which Debian's can't be installed.
+COMMANDS = ("npm",)
 
 INSTALL_TIMEOUT = 1800.0
 
 
 def missing(*groups: str) -> list[str]:
     """The packages of the groups that are not installed, in order."""
-    wanted = [name for group in groups for name in GROUPS[group]]
-    if not shutil.which("dpkg-query"):
+    wanted = [name for group in groups for name in GROUPS[group]
+              if not (name in COMMANDS and shutil.which(name))]
+    if not wanted or not shutil.which("dpkg-query"):
         return wanted
     listed = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted],

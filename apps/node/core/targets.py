@@ -12,8 +12,8 @@ import sys
 # Brotli isn't in Debian's tarball, and libuv is a platform of ours.
 CONFIGURE = (
     "--dest-os=linux", "--dest-cpu=x64", "--without-intl", "--without-inspector",
-    "--without-npm", "--without-corepack", "--without-node-snapshot", "--without-node-code-cache",
-    "--without-dtrace", "--shared-libuv", "--shared-brotli",
+    "--without-npm", "--without-corepack", "--without-dtrace", "--shared-libuv",
+    "--shared-brotli",
 )
 GYP = (
     "--no-parallel", "--depth=.", "-I", "common.gypi", "-I", "config.gypi", "-f", "gypd",

@@ -9,7 +9,7 @@ import re
 
 # Variables that are not named are false.
 SETTINGS = {"v8_current_cpu": "x64", "current_cpu": "x64", "v8_enable_sparkplug": True,
-            "v8_advanced_bigint_algorithms": True}
+            "v8_advanced_bigint_algorithms": True, "v8_enable_webassembly": True}
 
 _TOKEN = re.compile(r'\s+|#[^\n]*|"(?:[^"\\]|\\.)*"|\w+|[-+=!<>]=|&&|\|\||.', re.DOTALL)
 

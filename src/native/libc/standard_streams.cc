@@ -20,7 +20,7 @@ constexpr size_t kMaxOnTheWay = 1 << 20;
 std::atomic<size_t> on_the_way{0};
 
 /// What is on its way when the node ends is waited for, if the front-end lives.
-void Drain() {
+void Drain(int) {
   try {
     if (on_the_way > 0) file_system->WriteStream(1, {}).Get();
   } catch (const std::exception&) {

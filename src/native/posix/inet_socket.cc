@@ -113,7 +113,7 @@ std::unique_ptr<IOBuf> CopyIn(std::span<const iovec> pieces, size_t most) {
 }
 
 /// What was sent in the last event leaves when that ends.
-void LetOut() { SleepFor(std::chrono::milliseconds(1)).Get(); }
+void LetOut(int) { SleepFor(std::chrono::milliseconds(1)).Get(); }
 
 /// What both protocols have: the address it is bound to, and options that change
 /// nothing here, which are remembered.
