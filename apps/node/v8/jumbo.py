@@ -22,6 +22,8 @@ RENAMED = {
     "src/heap/scavenger.cc": ("CreateSharedOldAllocator",),
     "src/snapshot/embedded/platform-embedded-file-writer-aix.cc": ("DirectiveAsString",),
     "src/snapshot/embedded/platform-embedded-file-writer-mac.cc": ("DirectiveAsString",),
+    "src/runtime/runtime-test.cc": ("PrintIndentation",),
+    "src/wasm/wasm-external-refs.cc": ("kSuccess",),
 }
 
 

@@ -278,14 +278,15 @@ void TcpSocket::Take(std::unique_ptr<TcpConnection> connection) {
 int TcpSocket::Bind(const sockaddr* address, socklen_t size) {
   Endpoint local;
   if (int error = CheckBind(address, size, local); error != 0) return error;
-  if (local.port != 0) {
-    // Who has the port is told now, not when it listens.
-    int error = Try([&] {
-      network_manager->Listen(local, [](std::unique_ptr<TcpConnection>) {});
-      return 0;
-    });
-    if (error != 0) return error;
-  }
+  // Who has the port, or which is free, is told now, not when it listens.
+  int error = Try([&] {
+    local.port =
+        network_manager->Listen(local, [](std::unique_ptr<TcpConnection>) {})
+            ->Local()
+            .port;
+    return 0;
+  });
+  if (error != 0) return error;
   local_ = local;
   bound_ = true;
   return 0;
