@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "engine_flags.h"
 namespace {
 
 std::string ToText(v8::Isolate* isolate, v8::Local<v8::Value> value) {
@@ -146,10 +147,7 @@ int RunAll(v8::Isolate* isolate, v8::Platform* platform, int argc,
 }  // namespace
 
 int ProgramMain(int argc, char** argv) {
-  // One thread: what others would do concurrently is done in turn.
-  v8::V8::SetFlagsFromString("--single-threaded");
-  // Code is written, then executed: no page is ever both.
-  v8::V8::SetFlagsFromString("--no-write-code-using-rwx");
+  SetEngineFlags();
   v8::V8::SetFlagsFromCommandLine(&argc, argv, true);
   auto platform = v8::platform::NewSingleThreadedDefaultPlatform();
   v8::V8::InitializePlatform(platform.get());

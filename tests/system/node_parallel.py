@@ -195,10 +195,11 @@ class Runner:
     """
 
     def __init__(self, namespace: Namespace, directory: pathlib.Path,
-                 said: pathlib.Path | None = None) -> None:
+                 said: pathlib.Path | None = None, workers: int = WORKERS) -> None:
         self.namespace = namespace
         self.directory = directory
         self.said = said
+        self.workers = workers
         self.tests = tests_directory()
         self.mine = threading.local()
 
@@ -260,7 +261,7 @@ class Runner:
         self.run_each(late, tell)
 
     def run_each(self, names: list[str], tell: Callable[[str, Outcome], None]) -> None:
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        with concurrent.futures.ThreadPoolExecutor(self.workers) as pool:
             ends = {pool.submit(self.run, name): name for name in names}
             try:
                 for end in concurrent.futures.as_completed(ends):

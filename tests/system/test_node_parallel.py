@@ -170,7 +170,8 @@ def write(outcomes: dict[str, Outcome]) -> None:
     replace(SUPPORT, with_table(SUPPORT.read_text(), outcomes))
 
 
-def update(beginnings: list[str], only: str | None, said: pathlib.Path | None) -> None:
+def update(beginnings: list[str], only: str | None, said: pathlib.Path | None,
+           workers: int) -> None:
     known = listed()
     outcomes = {name: known.get(name, Outcome(WAITS)) for name in test_files(tests_directory())}
     wanted = [
@@ -197,7 +198,7 @@ def update(beginnings: list[str], only: str | None, said: pathlib.Path | None) -
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         with Namespace("np") as namespace, tempfile.TemporaryDirectory() as directory:
-            Runner(namespace, pathlib.Path(directory), said).run_all(wanted, tell)
+            Runner(namespace, pathlib.Path(directory), said, workers).run_all(wanted, tell)
     finally:
         write(outcomes)
 
@@ -210,9 +211,11 @@ def main() -> None:
     parser.add_argument("--only", choices=STATES, help="only tests that ended so")
     parser.add_argument("--said", type=pathlib.Path, metavar="DIRECTORY",
                         help="keep what failing tests say there")
+    parser.add_argument("--workers", type=int, default=node_parallel.WORKERS, metavar="N",
+                        help="machines at once (%(default)s)")
     parser.add_argument("beginnings", nargs="*", help="groups, or how names of tests begin")
     arguments = parser.parse_args()
-    update(arguments.beginnings, arguments.only, arguments.said)
+    update(arguments.beginnings, arguments.only, arguments.said, arguments.workers)
 
 
 if __name__ == "__main__":

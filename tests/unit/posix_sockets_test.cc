@@ -299,6 +299,16 @@ TEST(PosixTcp, AddressesThatCannotBeBound) {
   EXPECT_EQ(bind(second, Generic(other), sizeof other), -1);
 }
 
+TEST(PosixTcp, HasItsPortBeforeItListens) {
+  Fd fd(socket(AF_INET, SOCK_STREAM, 0));
+  auto any = Loopback(0);
+  ASSERT_EQ(bind(fd, Generic(any), sizeof any), 0);
+  auto at = LocalOf(fd);
+  EXPECT_NE(at.sin_port, 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  EXPECT_EQ(LocalOf(fd).sin_port, at.sin_port);
+}
+
 TEST(PosixTcp, PortIsFreeAgainAfterItsConnections) {
   Fd listener(socket(AF_INET, SOCK_STREAM, 0));
   int on = 1;

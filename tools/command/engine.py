@@ -1,6 +1,7 @@
 """What node is made of, in the cache: V8, libuv and node's core (apps/node/*/build)."""
 
 import dataclasses
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -68,10 +69,17 @@ LIBUV = Part("libuv", "libuv", "a minute")
 CORE = Part("core", "node's core", "ten minutes")
 
 
+def snapshot_place(where: pathlib.Path) -> pathlib.Path:
+    """Where the snapshot lies, or would, that the program of the part there writes of its
+    heap under the flags that V8 has."""
+    flags = paths.ROOT / "apps" / "node" / "engine_flags.h"
+    return where / f"snapshot-{hashlib.sha256(flags.read_bytes()).hexdigest()[:8]}"
+
+
 def snapshot_of(part: Part) -> pathlib.Path | None:
-    """Where the snapshot is that a part's program has written of its heap, or None."""
+    """Where a part's snapshot is, if it is there."""
     where = part.built()
-    return where / "snapshot" if where and (where / "snapshot").is_dir() else None
+    return place if where and (place := snapshot_place(where)).is_dir() else None
 
 
 def options() -> list[str]:

@@ -26,13 +26,13 @@ def build() -> None:
 
 
 def _snapshot(part: engine.Part, program: str, *words: str) -> None:
-    """The part's snapshot, `snapshot` in its prefix: if it isn't there the program writes
-    it, run with these words on a node, whose files are those of a directory here."""
+    """The part's snapshot: if it isn't there the program writes it, run with these words
+    on a node, whose files are those of a directory here."""
     if engine.snapshot_of(part):
         return
     builds.build(builds.TREES["native"], [program])
     step = progress.Step(f"snapshot of {part.about}")
-    where = part.prefix() / "snapshot"
+    where = engine.snapshot_place(part.prefix())
     unfinished = where.with_suffix(".part")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
