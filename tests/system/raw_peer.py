@@ -44,7 +44,8 @@ class Wire:
 
     def __init__(self, namespace: Namespace, tap: str, machine_mac: str) -> None:
         self.machine_mac = machine_mac
-        self.watchers: list[Callable[[bytes], None]] = []
+        self.boot: list[bytes] = []  # what it sent before booted()
+        self.watchers: list[Callable[[bytes], None]] = [self.boot.append]
         self._stations: dict[bytes, Station] = {}
         self._ending = False
         with inside(namespace):
@@ -60,6 +61,9 @@ class Wire:
         self._ending = True
         self._thread.join()
         self._socket.close()
+
+    def booted(self) -> None:
+        self.watchers.remove(self.boot.append)
 
     def send(self, frame: bytes) -> None:
         self._socket.send(frame)

@@ -27,7 +27,7 @@ LINUX = "10.77.0.1"
 # Nothing is left to the device, so that what is seen is the stack's work: segments
 # come and go one by one, with their sums.
 ARGUMENTS = (f"ebbrt.ip={MACHINE[4]}/16 ebbrt.ip6={MACHINE[6]}/64 "
-             "ebbrt.net=-csum,-guestcsum,-guesttso,-hosttso")
+             "ebbrt.net=-csum,-guestcsum,-guesttso,-hosttso -- ipv6")
 AT_ONCE = 64
 
 HEAD = """\
@@ -64,6 +64,7 @@ class ConformanceTest(EchoMachineTest):
         wire = Wire(self.namespace, TAP, MACHINE_MAC)
         self.addCleanup(wire.close)
         self.start(arguments=ARGUMENTS, wait="conform: up")
+        wire.booted()
         pairs = [(one, version) for one in conformance.CASES for version in one.versions]
         pairs.sort(key=lambda pair: pair[0].when.value)
         stations = [self.station(wire, number, version)

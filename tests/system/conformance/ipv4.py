@@ -142,10 +142,26 @@ def nobody(station: Station) -> str:
             f"{'not faster than once a second' if slow else 'faster'}, and no more")
 
 
-@case(SECTION, "another has the machine's address", "RFC 5227 §2.4 (defends it)",
-      "defends it", ONLY_4,
-      deviates="lwIP does not; addresses of back-ends are given out by the daemon, or "
-               "by a server", when=When.ALONE)
+@case(SECTION, "the machine comes up", "RFC 5227 §2.3 (announces its address)",
+      "an announcement to all", ONLY_4)
+def comes_up(station: Station) -> str:
+    frames = [Ether(frame) for frame in station.wire.boot]
+    return _announced(station, frames)
+
+
+def _announced(station: Station, frames: list[Packet]) -> str:
+    for frame in frames:
+        if (ARP in frame and frame[ARP].psrc == station.machine
+                and frame[ARP].hwsrc == station.wire.machine_mac):
+            own = frame[ARP].pdst == station.machine and frame.dst == BROADCAST
+            return "an announcement to all" if own else f"a reply to {frame.dst}"
+    return "nothing"
+
+
+@case(SECTION, "another announces the machine's address", "RFC 5227 §2.4 (b)",
+      "an announcement to all", ONLY_4,
+      deviates="lwIP takes it for a question and says so to who asks; addresses of "
+               "back-ends are given out by the daemon, or by a server", when=When.ALONE)
 def conflict(station: Station) -> str:
     found: list[Packet] = []
     watch = _watch(station, found)
@@ -153,10 +169,7 @@ def conflict(station: Station) -> str:
                                 hwsrc=ANOTHER))
     station.fence()
     station.wire.watchers.remove(watch)
-    ours = [each for each in found
-            if each[ARP].psrc == each[ARP].pdst == station.machine
-            and each[ARP].hwsrc == station.wire.machine_mac]
-    return "defends it" if ours else "nothing"
+    return _announced(station, found)
 
 
 # --- IPv4 -------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from scapy.layers.inet import UDP
 from scapy.layers.inet6 import (
     ICMPv6EchoReply,
     ICMPv6EchoRequest,
+    ICMPv6MLReport,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
+    ICMPv6ND_RS,
     ICMPv6NDOptDstLLAddr,
     ICMPv6NDOptSrcLLAddr,
     ICMPv6ParamProblem,
@@ -65,6 +67,26 @@ def _describe(packet: Packet) -> str:
     return f"NA{flags}, of {option.lladdr if option else 'nobody'}"
 
 
+@case(SECTION, "the machine comes up", "RFC 4862 §5.4.2, RFC 4861 §6.3.7, RFC 2710 §4",
+      "asks for fd77::2 and for its link-local address, from nobody to their groups, "
+      "hop limit 255; for routers; reports its groups", ONLY_6)
+def comes_up(station: Station) -> str:
+    frames = [Ether(frame) for frame in station.wire.boot]
+    asked = {each[ICMPv6ND_NS].tgt for each in frames if ICMPv6ND_NS in each
+             and (each[IPv6].src, each[IPv6].hlim) == ("::", 255)
+             and each[IPv6].dst.startswith("ff02::1:ff")}
+    links = {target for target in asked if target.startswith("fe80::")}
+    said = [f"asks for {station.machine}" if station.machine in asked else "does not ask"]
+    if links:
+        said[0] += (" and for its link-local address, from nobody to their groups, "
+                    "hop limit 255")
+    if any(ICMPv6ND_RS in each and each[IPv6].dst == "ff02::2" for each in frames):
+        said.append("for routers")
+    if any(ICMPv6MLReport in each for each in frames):
+        said.append("reports its groups")
+    return "; ".join(said)
+
+
 @case(SECTION, "a solicitation", "RFC 4861 §7.2.4", ADVERTISED, ONLY_6)
 def solicitation(station: Station) -> str:
     station.send_frame(_solicit(station))
@@ -108,6 +130,15 @@ def bad_solicitations(station: Station) -> str:
 def empty_option(station: Station) -> str:
     option = Raw(b"\x01\x00" + bytes.fromhex(station.mac.replace(":", "")))
     station.send_frame(_solicit(station, option=False) / option)
+    return _advertisements(station)
+
+
+@case(SECTION, "a solicitation in a fragment", "RFC 6980 §5 (ignored)", "nothing", ONLY_6)
+def fragmented_solicitation(station: Station) -> str:
+    plain = IPv6(bytes(_solicit(station)[IPv6]))
+    packet = (IPv6(src=plain.src, dst=plain.dst, hlim=255) /
+              IPv6ExtHdrFragment(nh=58, offset=0, m=0, id=7) / Raw(bytes(plain.payload)))
+    station.send_frame(station.frame(SOLICITED_MAC) / packet)
     return _advertisements(station)
 
 

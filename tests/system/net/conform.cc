@@ -4,7 +4,8 @@
 //   TCP port 9  takes what comes and does nothing by itself; so does what the node
 //               connects to. The peer's end of stream leaves ours open
 //
-// and what programs on Linux talk to: port 80 of HTTP (page.h), port 5201 of iperf3
+// With the argument "ipv6" it is ready when it has the address of ebbrt.ip6 too. Besides,
+// what programs on Linux talk to: port 80 of HTTP (page.h), port 5201 of iperf3
 // (iperf_server.h).
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/event_manager.h"
 #include "common/future.h"
@@ -98,14 +100,13 @@ void ConnectTo(const std::string& where, uint16_t from) {
   if (!remote) throw std::runtime_error(where + " is no endpoint");
   auto taker = std::make_shared<Taker>();
   takers[where] = taker;
-  network_manager->Connect(*remote, Endpoint{{}, from})
-      .Then([taker](auto connected) {
-        try {
-          taker->Take(connected.Get());
-        } catch (const std::exception& error) {
-          taker->Fail(error);
-        }
-      });
+  EventManager::Spawn([taker, remote = *remote, from] {
+    try {
+      taker->Take(network_manager->Connect(remote, Endpoint{{}, from}).Get());
+    } catch (const std::exception& error) {
+      taker->Fail(error);
+    }
+  });
 }
 
 /// No interface has these times, and two hours are too long for a test: lwIP's
@@ -185,10 +186,21 @@ void AcceptTakers() {
       });
 }
 
+/// Up() is content with an address of IPv4.
+void AwaitIpv6() {
+  auto is_static = [](const IpAddress& address) {
+    return !address.IsV4() && !address.IsLinkLocal();
+  };
+  while (!std::ranges::any_of(network_manager->Addresses(), is_static)) {
+    SleepFor(std::chrono::milliseconds(50)).Get();
+  }
+}
+
 }  // namespace
 
 void AppMain() {
   network_manager->Up().Get();
+  if (runtime::Arguments() == std::vector<std::string>{"ipv6"}) AwaitIpv6();
   TakeOrders();
   AcceptTakers();
   ServePage(80);

@@ -1,7 +1,7 @@
 #include "tests/system/net/iperf_server.h"
 
+#include <algorithm>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +46,10 @@ class Stream : public TcpConnection::Handler {
 
   void OnReceive(std::unique_ptr<IOBuf> data) override;
   void OnDrained() override { SendMore(); }
-  void OnClosed(std::error_code) override { connection_.reset(); }
+  void OnClosed(std::error_code) override {
+    connection_.reset();
+    if (cookie_.size() < kCookie) delete this;  // nobody's
+  }
 
   void StartSending() {
     sends_ = true;
