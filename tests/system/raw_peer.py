@@ -6,6 +6,7 @@ they answer ARP and neighbour solicitations unless told not to, and Tcp is one
 connection of a station's, whose numbers count from the two ends' first ones.
 """
 
+import contextlib
 import ipaddress
 import logging
 import queue
@@ -216,6 +217,39 @@ class Station:
             self.order("ping")
 
 
+class Pulse:
+    """Notices when the machine stands still, as one does that the host has no time for:
+    what was measured meanwhile says nothing."""
+
+    PERIOD, STILL = 0.1, 0.5  # seconds: from one ping to the next, that a pong may take
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._ending = threading.Event()
+        self._stills: list[float] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Pulse":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def stood_still_since(self, when: float) -> bool:
+        return any(still >= when for still in self._stills)
+
+    def _run(self) -> None:
+        while not self._ending.wait(self.PERIOD):
+            began = time.monotonic()
+            with contextlib.suppress(Nothing):
+                self._station.order("ping")
+            ended = time.monotonic()
+            if ended - began > self.STILL:
+                self._stills.append(ended)
+
+
 FLAGS = (("S", "SYN"), ("F", "FIN"), ("R", "RST"), ("U", "URG"), ("E", "ECE"), ("A", "ACK"))
 
 
@@ -367,7 +401,7 @@ class Tcp:
         self.syn(options)
         self.window = window
         self.send("A")
-        self.station.fence()
+        self.received()  # a SYN+ACK that was late comes twice
         return self
 
     def called(self, to: int) -> Segment:

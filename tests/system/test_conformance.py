@@ -9,6 +9,7 @@ writes it; otherwise the file is compared with what is seen, so that it stays tr
 
 import concurrent.futures
 import difflib
+import itertools
 import re
 import subprocess
 import sys
@@ -17,8 +18,8 @@ import unittest
 import conformance
 from conformance.case import Case, Finding, When, observe
 from echo_machine import TAP, EchoMachineTest
-from harness import NATIVE, ROOT, require
-from raw_peer import Station, Wire
+from harness import ROOT
+from raw_peer import Pulse, Station, Wire
 
 PAGE = ROOT / "docs" / "tcp-conformance.md"
 MACHINE = {4: "10.77.0.2", 6: "fd77::2"}
@@ -51,9 +52,10 @@ them, does as the rest would is `fast_path_test`'s to show ([network](network.md
 
 
 class ConformanceTest(EchoMachineTest):
+    image_name = "net_conform.elf"
+
     def setUp(self) -> None:
         super().setUp()
-        self.image = require(NATIVE / "tests" / "system" / "net" / "net_conform.elf")
         run = self.namespace.run
         # Nobody but the stations speaks.
         run(["sysctl", "-qw", f"net.ipv6.conf.{TAP}.disable_ipv6=1"], check=True)
@@ -65,23 +67,24 @@ class ConformanceTest(EchoMachineTest):
         self.addCleanup(wire.close)
         self.start(arguments=ARGUMENTS, wait="conform: up")
         wire.booted()
+        numbers = itertools.count(1)
+
+        def station(version: int) -> Station:
+            number = next(numbers)
+            address = (f"10.77.{1 + number // 200}.{1 + number % 200}" if version == 4
+                       else f"fd77::1:{number:x}")
+            return Station(wire, address, MACHINE[version])
+
         pairs = [(one, version) for one in conformance.CASES for version in one.versions]
         pairs.sort(key=lambda pair: pair[0].when.value)
-        stations = [self.station(wire, number, version)
-                    for number, (_, version) in enumerate(pairs, 1)]
-        together = [(one, station) for (one, _), station in zip(pairs, stations)
-                    if one.when is not When.ALONE]
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            findings = list(pool.map(lambda each: observe(*each), together))
-        for (one, _), station in zip(pairs, stations):
-            if one.when is When.ALONE:
-                findings.append(observe(one, station))
-        return findings
-
-    def station(self, wire: Wire, number: int, version: int) -> Station:
-        address = (f"10.77.{1 + number // 200}.{1 + number % 200}" if version == 4
-                   else f"fd77::1:{number:x}")
-        return Station(wire, address, MACHINE[version])
+        together = [pair for pair in pairs if pair[0].when is not When.ALONE]
+        with Pulse(station(4)) as pulse:
+            def see(pair: tuple[Case, int]) -> Finding:
+                one, version = pair
+                return observe(one, lambda: station(version), pulse)
+            with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+                findings = list(pool.map(see, together))
+            return findings + [see(pair) for pair in pairs[len(together):]]
 
     def test_the_page_says_what_is_seen(self) -> None:
         findings = self.observe_all()

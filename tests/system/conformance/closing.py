@@ -88,7 +88,7 @@ def half_closed(station: Station) -> str:
 
 
 @case(SECTION, "half closed by the machine, we send", "RFC 9293 §3.6 (FIN-WAIT-2)",
-      "FIN+ACK seq 1 ack 1; 100 open; ACK seq 2 ack 102; 100 closed")
+      "FIN+ACK seq 1 ack 1; 100 open; ACK seq 2 ack 102; 100 ended")
 def half_closed_by_machine(station: Station) -> str:
     tcp = Tcp(station).open()
     tcp.order("end")
@@ -146,7 +146,8 @@ def nobody_reads(station: Station) -> str:
 
 @case(SECTION, "the application closes with data unread",
       "RFC 9293 §3.6.1 (SHLD-3)", "RST seq 1",
-      deviates="")
+      deviates="a reset could overtake what the application sent before it closed; one "
+               "that wants a reset aborts")
 def unread(station: Station) -> str:
     tcp = Tcp(station).open()
     tcp.order("pause")

@@ -53,6 +53,14 @@ def no_checksum(station: Station) -> str:
     return heard(station, 4000)
 
 
+@case(SECTION, "a packet longer than the datagram", "RFC 768 (length)", "pong")
+def longer_packet(station: Station) -> str:
+    datagram = UDP(bytes(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))[-12:])
+    packet = station.ip() / datagram / Raw(b"and what is no part of it")
+    station.send(packet)
+    return heard(station, 4000)
+
+
 @case(SECTION, "a length beyond the packet, and below the header's", "RFC 768 (length)",
       "nothing")
 def bad_length(station: Station) -> str:

@@ -9,9 +9,11 @@ SECTION = "TCP: windows"
 
 
 def flight(tcp: Tcp, size: int) -> list[Segment]:
-    """What the machine sends at once of `size` bytes."""
+    """What the machine sends at once of `size` bytes; of what comes twice, as on a machine
+    that is slow, one."""
     tcp.order("send", size)
-    return [segment for segment in tcp.received() if segment.data]
+    segments = [segment for segment in tcp.received() if segment.data]
+    return list({segment.seq: segment for segment in segments}.values())
 
 
 def _fill(tcp: Tcp, size: int) -> Segment:
@@ -26,7 +28,7 @@ def _fill(tcp: Tcp, size: int) -> Segment:
 
 @case(SECTION, "the application does not read", "RFC 9293 §3.8.6, §3.10.7.4, first",
       "ack 65536 window 0; a probe: ACK seq 1 ack 65536 window 0; "
-      "it reads: window open, then 65636 open")
+      "it reads: window open, then 65635 open")
 def machine_shuts(station: Station) -> str:
     tcp = Tcp(station).open()
     tcp.order("pause")
@@ -85,12 +87,15 @@ def we_shut(station: Station) -> str:
 def small_window(station: Station) -> str:
     tcp = Tcp(station).open(window=100)
     tcp.order("send", 1000)
-    sizes = [len(tcp.receive().data)] + [len(each.data) for each in tcp.received()]
-    return f"{sum(sizes)} bytes and no more"
+    sizes = {each.seq: len(each.data) for each in [tcp.receive(), *tcp.received()]}
+    return f"{sum(sizes.values())} bytes and no more"
 
 
 @case(SECTION, "we shrink the window", "RFC 9293 §3.8.6 (SHLD-15)",
-      "nothing behind it; then 3000 bytes in order")
+      "nothing behind it; then 3000 bytes in order",
+      deviates="lwIP takes a smaller window only with a new number or acknowledgement, as "
+               "of two segments without either nobody knows which is the older; what "
+               "was sent too much is sent again")
 def shrinks(station: Station) -> str:
     tcp = Tcp(station).open(window=5000)
     tcp.window = 1000
@@ -118,7 +123,7 @@ def theirs_scaled(station: Station) -> str:
     tcp.piece(1, 2)
     scale = answer.options.get("WScale")
     room = tcp.until_ack(2).window << (scale or 0)
-    return f"WScale {scale}, a window of {(room + 1) >> 20} MiB"
+    return f"WScale {scale}, a window of {(room + 1023) >> 20} MiB"
 
 
 @case(SECTION, "a window that is not scaled", "RFC 7323 §2.2",
