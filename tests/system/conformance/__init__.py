@@ -1,15 +1,14 @@
 """What test_conformance.py asks of the network stack: cases, by section."""
 
-from . import (  # noqa: F401
-    closing,
-    data,
-    ipv4,
-    ipv6,
-    opening,
-    options,
-    resets,
-    retransmission,
-    udp,
-    windows,
-)
-from .case import CASES, Case, Finding, table  # noqa: F401
+# In the order of the page.
+from . import opening  # noqa: F401, I001
+from . import data  # noqa: F401
+from . import windows  # noqa: F401
+from . import retransmission  # noqa: F401
+from . import options  # noqa: F401
+from . import resets  # noqa: F401
+from . import closing  # noqa: F401
+from . import udp  # noqa: F401
+from . import ipv4  # noqa: F401
+from . import ipv6  # noqa: F401
+from .case import CASES, table  # noqa: F401

@@ -131,7 +131,7 @@ def data_behind_fin(station: Station) -> str:
     return tcp.told()
 
 
-@case(SECTION, "data for an application that is gone", "RFC 9293 §3.6.1 (a reset)",
+@case(SECTION, "data for an application that is gone", "RFC 9293 §3.6.1 (SHLD-3: a reset)",
       "FIN+ACK seq 1 ack 1; RST seq 2", deviates=RESET_ACKNOWLEDGES)
 def nobody_reads(station: Station) -> str:
     tcp = Tcp(station).open()
@@ -145,7 +145,7 @@ def nobody_reads(station: Station) -> str:
 
 
 @case(SECTION, "the application closes with data unread",
-      "RFC 9293 §3.6.1 (SHLD-3)", "RST seq 1",
+      "RFC 9293 §3.6.1 (SHLD-3: a reset)", "RST seq 1",
       deviates="a reset could overtake what the application sent before it closed; one "
                "that wants a reset aborts")
 def unread(station: Station) -> str:

@@ -325,7 +325,7 @@ def other_types(station: Station) -> str:
     return "; ".join(each.summary() for each in found) or "nothing"
 
 
-@case(SECTION, "a router asks for smaller packets", "RFC 1191 §3, RFC 9293 §3.7.3 (a host may)",
+@case(SECTION, "a router asks for smaller packets", "RFC 1191 §3, RFC 9293 §3.7.2 (a host may)",
       "may be fragmented on the way", ONLY_4)
 def fragmentation_needed(station: Station) -> str:
     """No path MTU discovery: DF is never set, so that no router asks."""

@@ -216,7 +216,7 @@ def wrong_ack_answers(station: Station) -> str:
     return f"{reset}; then {tcp.answer().told().split()[1]}"
 
 
-@case(SECTION, "both connect at once", "RFC 9293 §3.5, figure 8",
+@case(SECTION, "both connect at once", "RFC 9293 §3.5, figure 7",
       "SYN+ACK seq 0 ack 1; ACK seq 1 ack 1; 50 open")
 def simultaneous_open(station: Station) -> str:
     tcp = Tcp(station)
@@ -231,7 +231,7 @@ def simultaneous_open(station: Station) -> str:
     return f"{answer}; {last}; {tcp.told()}"
 
 
-@case(SECTION, "that the port is unreachable answers a SYN", "RFC 9293 §3.9.2.2 (MUST-56)",
+@case(SECTION, "that the port is unreachable answers a SYN", "RFC 9293 §3.9.2.2 (MUST-54, SHLD-26)",
       "Connection refused",
       deviates="lwIP hands no such message to TCP, so nobody who guesses an address "
                "and ports can end a connection by one; the SYN is repeated until it "

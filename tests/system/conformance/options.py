@@ -78,7 +78,7 @@ def no_mss_called(station: Station) -> str:
     return f"segments of {_largest(tcp)} at most"
 
 
-@case(SECTION, "an MSS larger than the network's", "RFC 9293 §3.7.1 (MUST-67)",
+@case(SECTION, "an MSS larger than the network's", "RFC 9293 §3.7.1 (MUST-16)",
       {4: "segments of 1460 at most", 6: "segments of 1440 at most"})
 def large_mss(station: Station) -> str:
     return f"segments of {_largest(Tcp(station).open((('MSS', 9000),)))} at most"
