@@ -53,6 +53,7 @@ them, does as the rest would is `fast_path_test`'s to show ([network](network.md
 
 class ConformanceTest(EchoMachineTest):
     image_name = "net_conform.elf"
+    maxDiff = None
 
     def setUp(self) -> None:
         super().setUp()

@@ -12,6 +12,7 @@ from scapy.layers.inet6 import (
     ICMPv6ND_RS,
     ICMPv6NDOptDstLLAddr,
     ICMPv6NDOptSrcLLAddr,
+    ICMPv6PacketTooBig,
     ICMPv6ParamProblem,
     ICMPv6TimeExceeded,
     HBHOptUnknown,
@@ -25,10 +26,11 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from raw_peer import Nothing, Station, stream
+from raw_peer import Nothing, Station, Tcp, stream
 
 from .case import When, case
 from .udp import PING, heard, is_error
+from .windows import flight
 
 ONLY_6 = (6,)
 ANOTHER = "02:77:00:00:06:99"  # a MAC that no station has
@@ -234,7 +236,7 @@ def unreachable(station: Station) -> str:
     alone = 0
     try:
         while True:
-            question = station.question(12)
+            question = station.question(8)
             if question[IPv6].dst == station.address:
                 alone += 1
     except Nothing:
@@ -377,6 +379,30 @@ def no_errors(station: Station) -> str:
     station.send(station.ip() / ICMPv6TimeExceeded() /
                  IPv6(src=station.machine, dst=station.address) / datagram)
     return echoed(station)
+
+
+def _after_too_big(station: Station, mtu: int) -> str:
+    """How large segments are when a router has asked for such packets."""
+    tcp = Tcp(station).open()
+    tcp.order("send", 3000)
+    tcp.until_data(3001)
+    quoted = IPv6(src=station.machine, dst=station.address, plen=1460, nh=6)
+    station.send(station.ip() / ICMPv6PacketTooBig(mtu=mtu) / quoted / Raw(bytes(40)))
+    station.fence()
+    largest = max(len(segment.data) for segment in flight(tcp, 5000))
+    return f"segments of {largest} at most"
+
+
+@case(SECTION, "a router asks for packets of 1280 bytes", "RFC 8201 §4, RFC 4443 §3.2",
+      "segments of 1220 at most", ONLY_6)
+def too_big(station: Station) -> str:
+    return _after_too_big(station, 1280)
+
+
+@case(SECTION, "a router asks for packets smaller than any link's", "RFC 8201 §4 (not below 1280)",
+      "segments of 1440 at most", ONLY_6)
+def far_too_big(station: Station) -> str:
+    return _after_too_big(station, 600)
 
 
 # --- fragments --------------------------------------------------------------------------

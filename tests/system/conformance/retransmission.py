@@ -110,9 +110,9 @@ def recovered(station: Station) -> str:
     return f"goes on: {_ranges(flight(tcp, 1000))}"
 
 
-@case(SECTION, "a SYN+ACK is not a round-trip time once it was repeated",
-      "RFC 6298 §3 (Karn)", "open, 100 bytes in order", when=When.EARLY)
-def karn(station: Station) -> str:
+@case(SECTION, "the answer to a SYN+ACK that was repeated", "RFC 9293 §3.10.7.4, fifth",
+      "open, 100 bytes in order", when=When.EARLY)
+def answered_late(station: Station) -> str:
     tcp = Tcp(station)
     tcp.syn()
     tcp.receive()  # again
