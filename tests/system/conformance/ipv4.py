@@ -125,7 +125,8 @@ def waits(station: Station) -> str:
 
 
 @case(SECTION, "nobody has the address", "RFC 1122 §2.3.2.1 (at most once a second)",
-      "asked more than once, not faster than once a second, and no more", ONLY_4, when=When.EARLY)
+      "asked more than once, not faster than once a second, and no more", ONLY_4,
+      when=When.EARLY)
 def nobody(station: Station) -> str:
     station.answers = False
     station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
@@ -417,7 +418,8 @@ def too_long(station: Station) -> str:
 
 
 @case(SECTION, "of which one is missing", "RFC 1122 §3.3.2",
-      "nothing; then time exceeded, quoting the first; the last alone: nothing", ONLY_4, when=When.EARLY)
+      "nothing; then time exceeded, quoting the first; the last alone: nothing", ONLY_4,
+      when=When.EARLY)
 def missing(station: Station) -> str:
     pieces = _pieces(station)
     before = _sent(station, [pieces[0], *pieces[2:]])

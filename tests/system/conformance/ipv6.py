@@ -111,8 +111,8 @@ def solicitation_without_option(station: Station) -> str:
     return _advertisements(station)
 
 
-@case(SECTION, "a solicitation that has come through a router", "RFC 4861 §7.1.1 (hop limit 255)",
-      "nothing", ONLY_6)
+@case(SECTION, "a solicitation that has come through a router",
+      "RFC 4861 §7.1.1 (hop limit 255)", "nothing", ONLY_6)
 def hop_limit(station: Station) -> str:
     station.send_frame(_solicit(station, hops=254))
     return _advertisements(station)
@@ -399,8 +399,8 @@ def too_big(station: Station) -> str:
     return _after_too_big(station, 1280)
 
 
-@case(SECTION, "a router asks for packets smaller than any link's", "RFC 8201 §4 (not below 1280)",
-      "segments of 1440 at most", ONLY_6)
+@case(SECTION, "a router asks for packets smaller than any link's",
+      "RFC 8201 §4 (not below 1280)", "segments of 1440 at most", ONLY_6)
 def far_too_big(station: Station) -> str:
     return _after_too_big(station, 600)
 
@@ -532,7 +532,8 @@ def missing(station: Station) -> str:
             f"{'quoting the first' if quotes else 'quoting something else'}")
 
 
-@case(SECTION, "without the first", "RFC 8200 §4.5 (not told)", "nothing", ONLY_6, when=When.EARLY)
+@case(SECTION, "without the first", "RFC 8200 §4.5 (not told)", "nothing", ONLY_6,
+      when=When.EARLY)
 def missing_first(station: Station) -> str:
     pieces = fragments(station)
     before = _sent(station, pieces[1:])

@@ -231,8 +231,8 @@ def simultaneous_open(station: Station) -> str:
     return f"{answer}; {last}; {tcp.told()}"
 
 
-@case(SECTION, "that the port is unreachable answers a SYN", "RFC 9293 §3.9.2.2 (MUST-54, SHLD-26)",
-      "Connection refused",
+@case(SECTION, "that the port is unreachable answers a SYN",
+      "RFC 9293 §3.9.2.2 (MUST-54, SHLD-26)", "Connection refused",
       deviates="lwIP hands no such message to TCP, so nobody who guesses an address "
                "and ports can end a connection by one; the SYN is repeated until it "
                "times out")

@@ -1,12 +1,12 @@
-// The image that test_conformance.py drives: connections that do what they are told.
+// The image that test_conformance.py drives: connections that do as told.
 //
-//   UDP port 4  orders, one per datagram, each answered (Obey says which there are)
-//   TCP port 9  takes what comes and does nothing by itself; so does what the node
-//               connects to. The peer's end of stream leaves ours open
+//   UDP port 4  orders, a datagram each, and their answers (see Obey)
+//   TCP port 9  takes what comes and does nothing by itself; so does what the
+//               node connects to. The peer's end of stream leaves ours open
 //
-// With the argument "ipv6" it is ready when it has the address of ebbrt.ip6 too. Besides,
-// what programs on Linux talk to: port 80 of HTTP (page.h), port 5201 of iperf3
-// (iperf_server.h).
+// Besides, what programs on Linux talk to: port 80 of HTTP (page.h), port 5201
+// of iperf3 (iperf_server.h). With the argument "ipv6" it is ready when it has
+// the address of ebbrt.ip6 too.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
