@@ -32,7 +32,7 @@ ETH_P_ALL = 3
 SO_RCVBUFFORCE = 33  # Linux: what the socket module does not name
 ARP_TYPE, IPV4_TYPE, IPV6_TYPE = b"\x08\x06", b"\x08\x00", b"\x86\xdd"
 ICMPV6, NEIGHBOUR_SOLICITATION = 58, 135
-PATIENCE = 20.0  # seconds for what must come, however slow the machine
+PATIENCE = 60.0  # seconds for what must come, however slow the machine
 
 
 class Nothing(Exception):
