@@ -46,10 +46,11 @@ def receive(connection: socket.socket, size: int) -> bytes:
 class EchoMachineTest(unittest.TestCase):
     """Has no tests of its own. `node` is whom connect() and what builds on it talk to."""
     node: tuple = (NODE,)
+    image_name = "net_echo.elf"
 
     def setUp(self) -> None:
         require(pathlib.Path(shutil.which("qemu-system-x86_64") or "/missing/qemu"))
-        self.image = require(NATIVE / "tests" / "system" / "net" / "net_echo.elf")
+        self.image = require(NATIVE / "tests" / "system" / "net" / self.image_name)
         self.namespace = self.enterContext(Namespace("network"))
         self.console = self.namespace.directory / "console"
         run = self.namespace.run

@@ -40,6 +40,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "ruby-dalli",
         "libcache-memcached-fast-perl",
         "curl",
+        "iperf3",
+        "python3-scapy",
         "wrk",
         "npm",
     ),

@@ -87,8 +87,9 @@
 #define TCP_SND_QUEUELEN 16384
 /* Of the sequential API, which is off; but lwIP checks its default. */
 #define TCP_SNDLOWAT (2 * TCP_MSS + 1)
-/* Announced at once after this much was taken from a window that had shrunk. */
-#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 8)
+/* Announced at once after this much was taken from a window that had shrunk: of the
+   connection's own, which is 64 KiB if its peer doesn't scale. */
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND_MAX(pcb) / 8)
 /* The data is referenced, so there is nothing to leave room for. */
 #define TCP_OVERSIZE 0
 #define TCP_QUEUE_OOSEQ 1

@@ -23,7 +23,7 @@ void ebbrt_lwip_assertion(const char* file, int line);
 
 #define LWIP_RAND() ebbrt_lwip_random()
 /* The message stands in that line; all of them would be 8 KB of an image. */
-#define LWIP_PLATFORM_ASSERT(message) ebbrt_lwip_assertion(__FILE__, __LINE__)
+#define LWIP_PLATFORM_ASSERT(message) ebbrt_lwip_assertion(__FILE_NAME__, __LINE__)
 /* Diagnostics are off; without this lwIP would want printf. */
 #define LWIP_PLATFORM_DIAG(arguments) \
   do {                                \
