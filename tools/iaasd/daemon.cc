@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <system_error>
 
 #include "log.h"
@@ -35,15 +36,18 @@ struct Daemon::Connection : private kj::TaskSet::ErrorHandler {
   Connection(Daemon& daemon, kj::Own<kj::AsyncIoStream> connected,
              Credentials peer)
       : uid(peer.uid),
-        notices(*this),
         stream(kj::mv(connected)),
         network(*stream, capnp::rpc::twoparty::Side::SERVER, Limits()),
         system(capnp::makeRpcServer(
             network, MakeIaasServer(
-                         daemon.host_, daemon.io_.provider->getTimer(), notices,
-                         std::move(peer), [this]() { stays = true; }))) {
+                         daemon.host_, daemon.io_.provider->getTimer(), state,
+                         std::move(peer)))) {
+    kj::TaskSet::ErrorHandler& ignore = *this;
+    state->notices = kj::heap<kj::TaskSet>(ignore);
     system.setFlowLimit(kMaxCallWords);
   }
+
+  ~Connection() { state->notices = nullptr; }
 
   static capnp::ReaderOptions Limits() {
     capnp::ReaderOptions options;
@@ -55,8 +59,8 @@ struct Daemon::Connection : private kj::TaskSet::ErrorHandler {
   void taskFailed(kj::Exception&&) override {}
 
   const uid_t uid;
-  bool stays = false;
-  kj::TaskSet notices;
+  const std::shared_ptr<ConnectionState> state =
+      std::make_shared<ConnectionState>();
   kj::Own<kj::AsyncIoStream> stream;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> system;
@@ -150,7 +154,7 @@ void Daemon::Accept(kj::Own<kj::AsyncIoStream> stream) {
 
 bool Daemon::IsUsed() const {
   return std::ranges::any_of(
-      connections_, [](const auto& item) { return item.second->stays; });
+      connections_, [](const auto& item) { return item.second->state->stays; });
 }
 
 // Resolves when all clients that a private daemon stays for are gone.
