@@ -206,28 +206,22 @@ void AddOverride(PlatformInfo& platform, const OverrideEntry& entry) {
       low ? Polarity::kActiveLow : Polarity::kActiveHigh};
 }
 
+/// `entry` as what it must then be; null if it is of another type or too short.
+template <typename T>
+const T* As(const TableEntry* entry, uint8_t type) {
+  bool is = entry->type == type && entry->length >= sizeof(T);
+  return is ? reinterpret_cast<const T*>(entry) : nullptr;
+}
+
 void ReadMadtEntry(PlatformInfo& platform, const TableEntry* entry) {
-  switch (entry->type) {
-    case kLocalApic: {
-      auto* core = reinterpret_cast<const LocalApicEntry*>(entry);
-      AddCore(platform, core->apic_id, core->flags);
-      break;
-    }
-    case kLocalX2Apic: {
-      auto* core = reinterpret_cast<const LocalX2ApicEntry*>(entry);
-      AddCore(platform, core->apic_id, core->flags);
-      break;
-    }
-    case kIoApic: {
-      auto* io_apic = reinterpret_cast<const IoApicEntry*>(entry);
-      platform.io_apics.Add({io_apic->address, io_apic->gsi_base});
-      break;
-    }
-    case kOverride:
-      AddOverride(platform, *reinterpret_cast<const OverrideEntry*>(entry));
-      break;
-    default:
-      break;
+  if (auto* core = As<LocalApicEntry>(entry, kLocalApic)) {
+    AddCore(platform, core->apic_id, core->flags);
+  } else if (auto* core = As<LocalX2ApicEntry>(entry, kLocalX2Apic)) {
+    AddCore(platform, core->apic_id, core->flags);
+  } else if (auto* io_apic = As<IoApicEntry>(entry, kIoApic)) {
+    platform.io_apics.Add({io_apic->address, io_apic->gsi_base});
+  } else if (auto* line = As<OverrideEntry>(entry, kOverride)) {
+    AddOverride(platform, *line);
   }
 }
 
@@ -254,21 +248,16 @@ void SetCoreNode(PlatformInfo& platform, uint32_t apic_id, unsigned node) {
 
 void ReadSratEntry(PlatformInfo& platform, NodeNumbers& numbers,
                    const TableEntry* entry) {
-  if (entry->type == kLocalApicAffinity &&
-      entry->length >= sizeof(LocalApicAffinity)) {
-    auto* core = reinterpret_cast<const LocalApicAffinity*>(entry);
+  if (auto* core = As<LocalApicAffinity>(entry, kLocalApicAffinity)) {
     uint32_t domain = core->domain_low | core->domain_high[0] << 8 |
                       core->domain_high[1] << 16 | core->domain_high[2] << 24;
     if ((core->flags & kAffinityEnabled) == 0) return;
     SetCoreNode(platform, core->apic_id, numbers.Of(domain));
-  } else if (entry->type == kLocalX2ApicAffinity &&
-             entry->length >= sizeof(LocalX2ApicAffinity)) {
-    auto* core = reinterpret_cast<const LocalX2ApicAffinity*>(entry);
+  } else if (auto* core =
+                 As<LocalX2ApicAffinity>(entry, kLocalX2ApicAffinity)) {
     if ((core->flags & kAffinityEnabled) == 0) return;
     SetCoreNode(platform, core->apic_id, numbers.Of(core->domain));
-  } else if (entry->type == kMemoryAffinity &&
-             entry->length >= sizeof(MemoryAffinity)) {
-    auto* memory = reinterpret_cast<const MemoryAffinity*>(entry);
+  } else if (auto* memory = As<MemoryAffinity>(entry, kMemoryAffinity)) {
     if ((memory->flags & kAffinityEnabled) == 0) return;
     platform.node_memory.Add({memory->base, memory->base + memory->length,
                               numbers.Of(memory->domain)});
@@ -344,7 +333,10 @@ std::optional<PowerOffCommand> FindPowerOff(const PlatformInfo& platform) {
   constexpr uint16_t kSleepEnable = 1 << 13;
   if (platform.rsdp == 0) return std::nullopt;
   auto* fadt = reinterpret_cast<const Fadt*>(FindTable(platform, "FACP"));
-  if (fadt == nullptr || fadt->pm1a_control == 0) return std::nullopt;
+  if (fadt == nullptr || fadt->header.length < sizeof(Fadt) ||
+      fadt->pm1a_control == 0) {
+    return std::nullopt;
+  }
   const Header* dsdt = MapTable(fadt->dsdt);
   if (dsdt == nullptr) return std::nullopt;
   auto type =

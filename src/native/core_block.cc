@@ -5,7 +5,9 @@
 #include "common/check.h"
 #include "native/cpu.h"
 #include "native/image.h"
+#include "native/numa.h"
 #include "native/page_allocator.h"
+#include "native/stack_region.h"
 
 namespace ebbrt {
 
@@ -32,14 +34,6 @@ struct [[gnu::packed]] TablePointer {
   const void* base;
 };
 
-uint64_t TopOf(std::byte* stack, size_t size) {
-  return reinterpret_cast<uint64_t>(stack + size);
-}
-
-void SetStack(TaskState& task, InterruptStack stack, uint64_t top) {
-  task.interrupt_stacks[static_cast<size_t>(stack) - 1] = top;
-}
-
 }  // namespace
 
 void CoreBlockInit(CoreBlock& block, CoreId id, uint32_t apic_id) {
@@ -48,14 +42,9 @@ void CoreBlockInit(CoreBlock& block, CoreId id, uint32_t apic_id) {
   TaskState& task = block.task_state;
   task = {};
   task.io_map_base = sizeof(TaskState);
-  SetStack(task, InterruptStack::kInterrupts,
-           TopOf(block.interrupt_stack, sizeof(block.interrupt_stack)));
-  SetStack(task, InterruptStack::kFaults,
-           TopOf(block.fault_stack, sizeof(block.fault_stack)));
-  SetStack(task, InterruptStack::kDisasters,
-           TopOf(block.disaster_stack, sizeof(block.disaster_stack)));
-  SetStack(task, InterruptStack::kNmi,
-           TopOf(block.nmi_stack, sizeof(block.nmi_stack)));
+  for (unsigned i = 0; i < kInterruptStacks; ++i) {
+    task.interrupt_stacks[i] = image::Address(early_interrupt_stack_top);
+  }
 
   auto base = reinterpret_cast<uint64_t>(&task);
   uint64_t limit = sizeof(TaskState) - 1;
@@ -63,6 +52,22 @@ void CoreBlockInit(CoreBlock& block, CoreId id, uint32_t apic_id) {
                     limit | (base & 0xFFFFFF) << 16 | kTaskStateAvailable |
                         (base >> 24 & 0xFF) << 56,
                     base >> 32};
+}
+
+void MakeInterruptStacks(CoreBlock& block) {
+  constexpr size_t kPages = kInterruptStacks * kInterruptStackSize / kPageSize;
+  auto memory = reinterpret_cast<uint64_t>(
+      PageAllocator::Own().AllocateOn(NumaNodeOf(block.id), kPages));
+  bool done = memory != 0;
+  for (unsigned i = 0; i < kInterruptStacks; ++i) {
+    uint64_t top = InterruptStackTop(block.id, i);
+    done =
+        done &&
+        MapShared(top - kInterruptStackSize, memory + i * kInterruptStackSize,
+                  kInterruptStackSize, Access::kReadWrite, Caching::kWriteBack);
+    block.task_state.interrupt_stacks[i] = top;
+  }
+  EBBRT_CHECK(done, "there is no memory for another core");
 }
 
 void LoadSegments(CoreBlock& block) {

@@ -24,33 +24,33 @@ static_assert(sizeof(TaskState) == 104);
 
 /// Which of a core's interrupt stacks a gate uses; the gate's IST field.
 enum class InterruptStack : uint8_t {
-  kInterrupts = 1,  // device, timer and inter-processor interrupts
-  kFaults = 2,      // what code may cause: page faults and such
-  kDisasters = 3,   // double fault, machine check
-  kNmi = 4,         // may come while any other of them is in use
+  kFaults = 1,     // what code may cause: page faults and such
+  kDisasters = 2,  // double fault, machine check; interrupts, whose stubs are
+                   // two instructions (vectors.S) and call nothing
+  kNmi = 3,        // may come while any other of them is in use
 };
+inline constexpr unsigned kInterruptStacks = 3;
 
 struct alignas(64) CoreBlock {
-  static constexpr size_t kInterruptStackSize = 512;
-  static constexpr size_t kFaultStackSize = 16 * 1024;
-
   std::array<uint64_t, 5> segments;  // null, code, data, task state (two words)
   TaskState task_state;
   CoreId id;
   uint32_t apic_id;
   uint64_t page_tables;   // for CR3
   void* thread_pointer;   // for %fs
-  alignas(16) std::byte interrupt_stack[kInterruptStackSize];
-  alignas(16) std::byte fault_stack[kFaultStackSize];
-  alignas(16) std::byte disaster_stack[kFaultStackSize];
-  alignas(16) std::byte nmi_stack[kFaultStackSize];
 };
 
 /// Core 0's block, usable before there is any memory to allocate.
 extern CoreBlock first_core_block;
 
-/// Fills `block` but for page_tables and thread_pointer.
+/// Fills `block` but for page_tables and thread_pointer. Exceptions use a part
+/// of the boot stack until MakeInterruptStacks.
 void CoreBlockInit(CoreBlock& block, CoreId id, uint32_t apic_id);
+
+/// Gives the block's core the stacks of InterruptStack, each above an unmapped
+/// guard (stack_region.h). On core 0, after PagingInit and NumaInit. Out of
+/// memory is a panic.
+void MakeInterruptStacks(CoreBlock& block);
 
 /// Makes the calling core use the block's segments and stacks.
 void LoadSegments(CoreBlock& block);

@@ -98,8 +98,17 @@ inline constexpr uint32_t kExtendedEdxGigabytePages = 1u << 26;
 
 // --- control registers -----------------------------------------------------------
 
+inline constexpr uint64_t kCr0WriteProtect = 1u << 16;
 inline constexpr uint64_t kCr4Osxsave = 1u << 18;
 
+inline uint64_t ReadCr0() {
+  uint64_t value;
+  asm volatile("mov %%cr0, %0" : "=r"(value));
+  return value;
+}
+inline void WriteCr0(uint64_t value) {
+  asm volatile("mov %0, %%cr0" : : "r"(value) : "memory");
+}
 inline uint64_t ReadCr2() {
   uint64_t value;
   asm volatile("mov %%cr2, %0" : "=r"(value));

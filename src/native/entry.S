@@ -46,7 +46,12 @@ boot_pd:
 boot_stack_guard:
   .skip PAGE
 boot_stack:
-  .skip 16 * PAGE
+  .skip 8 * PAGE
+// What is above is enough for the code that boots, what is below for a report of
+// its faults.
+  .globl early_interrupt_stack_top
+early_interrupt_stack_top:
+  .skip 8 * PAGE
 boot_stack_top:
 
   .section .data.boot, "aw"

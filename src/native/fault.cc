@@ -45,9 +45,15 @@ void PrintRegisters(const ExceptionFrame& f) {
       .Text(" r15 ").Hex(f.r15, 16);
 }
 
+uint64_t FixedTablesSize() {
+  return static_cast<uint64_t>(fixed_tables_end - fixed_tables_begin);
+}
+
 const char* Explain(uint64_t address, uint64_t error) {
   if (address < kPageSize) return ", a null pointer";
-  if (IsStackGuard(address)) return ", past the end of a stack";
+  if (IsStackGuard(address) || IsInterruptStackGuard(address)) {
+    return ", past the end of a stack";
+  }
   if (address < image::Address(rodata_begin) &&
       address >= image::Address(image_begin)) {
     return ", in the image's code";
@@ -57,6 +63,10 @@ const char* Explain(uint64_t address, uint64_t error) {
       address < image::Address(data_begin)) {
     return ", in the image's constants";
   }
+  if (address - image::Address(fixed_tables_begin) < FixedTablesSize()) {
+    return ", in a page table";
+  }
+  if (address - IdtAddress() < kPageSize) return ", in the interrupt table";
   return "";
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "native/core_block.h"
+#include "native/page_info.h"
 
 extern "C" {
 extern const char exception_stubs[];
@@ -32,12 +33,13 @@ struct Gate {
 };
 static_assert(sizeof(Gate) == 16);
 
-alignas(64) std::array<Gate, kVectors> table;
+alignas(kPageSize) std::array<Gate, kVectors> table;
+static_assert(sizeof(table) == kPageSize);
 
 InterruptStack StackFor(unsigned vector) {
-  if (vector >= kFirstInterruptVector) return InterruptStack::kInterrupts;
   if (vector == kNmi) return InterruptStack::kNmi;
-  if (vector == kDoubleFault || vector == kMachineCheck) {
+  if (vector >= kFirstInterruptVector || vector == kDoubleFault ||
+      vector == kMachineCheck) {
     return InterruptStack::kDisasters;
   }
   return InterruptStack::kFaults;
@@ -61,6 +63,8 @@ void IdtInit() {
                      0};
   }
 }
+
+uint64_t IdtAddress() { return reinterpret_cast<uint64_t>(table.data()); }
 
 void LoadIdt() {
   struct [[gnu::packed]] {

@@ -26,6 +26,9 @@ static_assert(sizeof(ExceptionFrame) == 192);
 /// Fills the table. Once, on core 0.
 void IdtInit();
 
+/// Where the table is, a page of its own; it is read-only from PagingInit on.
+uint64_t IdtAddress();
+
 /// Makes the calling core use it. After LoadSegments.
 void LoadIdt();
 

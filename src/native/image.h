@@ -15,8 +15,9 @@ extern const char rodata_begin[], rodata_end[];
 extern const char data_begin[];
 extern char percore_begin[], percore_data_end[], percore_end[];
 extern const char tls_begin[], tls_data_end[], tls_size[], tls_alignment[];
-extern const char boot_stack_guard[];
-extern const char stack_size[], stack_slot[], stack_mask[];
+extern const char boot_stack_guard[], early_interrupt_stack_top[];
+extern const char stack_size[], stack_slot[], stack_mask[], stack_guard[];
+extern char fixed_tables_begin[], fixed_tables_end[];
 extern void (*const init_array_begin[])();
 extern void (*const init_array_end[])();
 }

@@ -141,9 +141,10 @@ void ReadEntries(PlatformInfo& platform, const TableHeader& header) {
   auto* end = reinterpret_cast<const uint8_t*>(&header) + header.length;
   int isa_bus = -1;
   // By length: qboot, the firmware of QEMU's microvm, leaves the count at zero.
-  while (at < end) {
+  while (end - at >= static_cast<ptrdiff_t>(sizeof(BusEntry))) {
     switch (*at) {
       case kProcessor:
+        if (end - at < static_cast<ptrdiff_t>(sizeof(ProcessorEntry))) return;
         AddProcessor(platform, *reinterpret_cast<const ProcessorEntry*>(at));
         at += sizeof(ProcessorEntry) - sizeof(BusEntry);
         break;

@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/spin_lock.h"
 #include "native/cpu.h"
+#include "native/idt.h"
 #include "native/image.h"
 #include "native/local_table.h"
 #include "native/numa.h"
@@ -45,6 +46,28 @@ PageTable* NewTable() {
   return static_cast<PageTable*>(AllocateZeroedPages(1));
 }
 
+/// The tables of the image's own pages lie in it, so that they can be write-
+/// protected by themselves: memory behind the image is mapped with large pages.
+char* next_fixed_table = fixed_tables_begin;
+
+PageTable* NewFixedTable() {
+  if (next_fixed_table == fixed_tables_end) return NewTable();
+  auto* table = reinterpret_cast<PageTable*>(next_fixed_table);
+  next_fixed_table += kPageSize;
+  return table;
+}
+
+/// While it lives, this core may write what is read-only.
+class WriteProtectionOff {
+ public:
+  WriteProtectionOff() { cpu::WriteCr0(before_ & ~cpu::kCr0WriteProtect); }
+  ~WriteProtectionOff() { cpu::WriteCr0(before_); }
+  WriteProtectionOff(const WriteProtectionOff&) = delete;
+
+ private:
+  const uint64_t before_ = cpu::ReadCr0();
+};
+
 PageTable* CheckedTable(void* table) {
   EBBRT_CHECK(table != nullptr, "there is no memory for page tables");
   return static_cast<PageTable*>(table);
@@ -70,7 +93,7 @@ bool Map(PageTable& table, unsigned level, Mapping m) {
       entry = Entry::Page(m.physical, level, m.rights);
     } else {
       if (!entry.Present()) {
-        PageTable* lower = NewTable();
+        PageTable* lower = NewFixedTable();
         if (lower == nullptr) return false;
         entry = Entry::Table(lower);
       }
@@ -115,6 +138,10 @@ uint64_t MapImage() {
   MapIdentity(rodata, data, Access::kRead, 1);
   MapIdentity(data, guard, Access::kReadWrite, 1);
   MapIdentity(guard + kPageSize, end, Access::kReadWrite, 1);
+  MapIdentity(IdtAddress(), IdtAddress() + kPageSize, Access::kRead, 1);
+  MapIdentity(image::Address(fixed_tables_begin),
+              image::Address(fixed_tables_end), Access::kRead, 1);
+  next_fixed_table = fixed_tables_end;  // others' tables change later
   return end;
 }
 
@@ -155,7 +182,7 @@ uint64_t MapPhysical(uint64_t physical, size_t size, Access access,
     address = device_next + ((first - device_next) & (kLargeSpan - 1));
     device_next = address + (last - first);
   }
-  if (device_next > kDeviceRegion + kRegionSize ||
+  if (device_next > kInterruptStackRegion ||
       !MapShared(address, first, last - first, access, caching)) {
     throw std::bad_alloc();
   }
@@ -176,7 +203,7 @@ uint64_t RightsFor(Access access) {
 }
 
 void PagingInit(std::span<const MemoryRange> memory) {
-  core0_table = CheckedTable(NewTable());
+  core0_table = NewFixedTable();
   top_tables.Add(core0_table);
   unsigned largest_level = LargestLevel();
   uint64_t mapped = MapImage();
@@ -231,6 +258,7 @@ PageTable* SharedTable(uint64_t address) {
   if (!entry.Present()) {
     PageTable* table = NewTable();
     if (table == nullptr) return nullptr;
+    WriteProtectionOff off;
     // Nothing is cached of an entry that wasn't present (SDM §4.10.2.3).
     for (PageTable* top : top_tables) {
       top->Entry(address, kTopLevel) = Entry::Table(table);

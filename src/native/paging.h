@@ -24,6 +24,10 @@ inline constexpr uint64_t kStackRegion = 0xFFFF800000000000;
 /// Devices' and firmware's memory is mapped from here, with as much room.
 inline constexpr uint64_t kDeviceRegion = 0xFFFF808000000000;
 inline constexpr uint64_t kRegionSize = uint64_t{1} << 39;
+/// The end of it is for the stacks of exceptions and interrupts.
+inline constexpr uint64_t kInterruptStackRegionSize = uint64_t{1} << 30;
+inline constexpr uint64_t kInterruptStackRegion =
+    kDeviceRegion + kRegionSize - kInterruptStackRegionSize;
 
 inline bool InVirtualRegions(uint64_t address) {
   return address - kVirtualRegions < kVirtualRegionsSize;
@@ -37,8 +41,9 @@ uint64_t RightsFor(Access access);
 
 /// Builds core 0's tables and switches to them: page zero unmapped, the image
 /// with the rights its segments ask for, `memory` identity mapped as
-/// not executable data. Once, on core 0, after PageAllocator::Init. Out of memory
-/// is a panic.
+/// not executable data; the interrupt table and the tables that say so
+/// read-only. Once, on core 0, after PageAllocator::Init. Out of memory is a
+/// panic.
 void PagingInit(std::span<const MemoryRange> memory);
 
 /// Makes tables for another core, with its own copy of the per-core variables as

@@ -104,6 +104,7 @@ CoreBlock& MakeBlock(CoreId core, uint32_t apic_id) {
       PageAllocator::Own().AllocateOn(NumaNodeOf(core), kPages));
   EBBRT_CHECK(block != nullptr, "there is no memory for another core");
   CoreBlockInit(*block, core, apic_id);
+  MakeInterruptStacks(*block);
   block->page_tables = MakeCorePageTables(core);
   block->thread_pointer = MakeThreadLocalBlock();
   return *block;
@@ -127,6 +128,7 @@ void PrepareCores() {
   blocks[0] = &first_core_block;
   first_core_block.apic_id = apic_ids[0];
   first_core_block.page_tables = cpu::ReadCr3();
+  MakeInterruptStacks(first_core_block);
   for (CoreId core = 1; core < apic_ids.Size(); ++core) {
     blocks[core] = &MakeBlock(core, apic_ids[core]);
   }

@@ -1,13 +1,17 @@
 // Where guarded stacks lie; platform/stack.h is the interface to them.
 //
 // The region is divided in slots. Each begins with the page of the stack's
-// Context (context.h), then comes the unmapped guard page, then the stack.
-// Slots are a power of two apart, so that the context is found from a stack
-// pointer.
+// Context (context.h), then comes the unmapped guard, then the stack, and, but
+// for images that chose a larger one, another unmapped page. Slots are a power
+// of two apart, so that the context is found from a stack pointer.
+//
+// What exceptions and interrupts run on (core_block.h) lies elsewhere, above
+// guards as large as the stacks.
 #pragma once
 
 #include <cstdint>
 
+#include "native/core_block.h"
 #include "native/image.h"
 #include "native/page_info.h"
 #include "native/paging.h"
@@ -16,19 +20,36 @@
 namespace ebbrt {
 
 inline constexpr uint64_t kContextSize = kPageSize;
-inline constexpr uint64_t kGuardSize = kPageSize;
 
 /// Usable bytes of a stack, and bytes from one stack's slot to the next; the
 /// image's choice (ebbrt.ld).
 inline uint64_t StackSize() { return image::Address(stack_size); }
 inline uint64_t StackSlot() { return image::Address(stack_slot); }
+/// Bytes of the guard, at least a page. It is as large as there are addresses:
+/// frames larger than a page must not reach over it.
+inline uint64_t GuardSize() { return image::Address(stack_guard); }
 
-/// Whether `address` lies in the unmapped page below a stack. Inline, since
-/// exceptions use it (exception.cc).
+inline constexpr uint64_t kInterruptStackSize = 16 * 1024;
+
+/// The end of the interrupt stack number `index` of `core`.
+constexpr uint64_t InterruptStackTop(CoreId core, unsigned index) {
+  return kInterruptStackRegion +
+         (uint64_t{core} * kInterruptStacks + index + 1) * 2 *
+             kInterruptStackSize;
+}
+
+/// Whether `address` lies in the unmapped memory below an interrupt stack.
+inline bool IsInterruptStackGuard(uint64_t address) {
+  return address - kInterruptStackRegion < kInterruptStackRegionSize &&
+         (address & kInterruptStackSize) == 0;
+}
+
+/// Whether `address` lies in the unmapped memory below a stack of the region or
+/// the boot stack. Inline, since exceptions use it (exception.cc).
 inline bool IsStackGuard(uint64_t address) {
   if (address - kStackRegion < kRegionSize) {
     return ((address - kStackRegion) & (StackSlot() - 1)) - kContextSize <
-           kGuardSize;
+           GuardSize();
   }
   return address - image::Address(boot_stack_guard) < kPageSize;
 }

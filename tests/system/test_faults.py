@@ -17,10 +17,31 @@ FAULTS = [
     ("write-text", r"page fault .* writing 0x\w+, in the image's code", ["Write", "AppMain"]),
     ("write-constant", r"page fault .* writing 0x\w+, in the image's constants",
      ["Write", "AppMain"]),
+    ("write-table-1", r"page fault .* writing 0x\w+, in a page table", ["Write", "AppMain"]),
+    ("write-table-4", r"page fault .* writing 0x\w+, in a page table", ["Write", "AppMain"]),
+    ("write-interrupt-table", r"page fault .* writing 0x\w+, in the interrupt table",
+     ["Write", "AppMain"]),
     ("overflow-stack", r"page fault .* writing 0x\w+, past the end of a stack",
      ["RunOutOfStack", "AppMain"]),
+    ("overflow-boot-stack", r"page fault .* writing 0x\w+, past the end of a stack",
+     ["RunOutOfStack", "EbbrtBoot"]),
+    ("reach-over-a-page", r"page fault .* writing 0x\w+, past the end of a stack",
+     ["ReachOverAPage", "AppMain"]),
+    ("overflow-fault-stack",
+     r"page fault .* writing 0xffff80ffc\w{7}, past the end of a stack",
+     ["RunOutOfStack"]),
+    ("overflow-disaster-stack",
+     r"page fault .* writing 0xffff80ffc\w{7}, past the end of a stack",
+     ["RunOutOfStack"]),
+    ("overflow-nmi-stack",
+     r"page fault .* writing 0xffff80ffc\w{7}, past the end of a stack",
+     ["RunOutOfStack"]),
     ("execute-data", r"page fault .* executing 0x\w+, which is not code", ["Execute", "AppMain"]),
     ("execute-heap", r"page fault .* executing 0x\w+, which is not code", ["Execute", "AppMain"]),
+    ("execute-constant", r"page fault .* executing 0x\w+, which is not code",
+     ["Execute", "AppMain"]),
+    ("execute-stack", r"page fault .* executing 0xffff80\w{10}, which is not code",
+     ["Execute", "AppMain"]),
     ("execute-null", r"page fault .* executing 0x0, a null pointer", ["Execute", "AppMain"]),
     ("check", r"faults\.cc:\d+: the number is wrong \(forty_two == 43\)",
      ["BreakInvariant", "AppMain"]),
@@ -42,7 +63,7 @@ FAULTS = [
     ("region-exhausted", r"writing 0x[4-7]\w{11}, where memory is due, but exhausted",
      ["Write", "ExhaustDemand"]),
     ("region-no-stack", r"reading 0x[4-7]\w{11}, with too little stack left for its handler",
-     ["AppMain"]),
+     ["FaultAtTheStackEnd"]),
     ("free-twice", r"what was freed had not been allocated", ["FreeTwice", "AppMain"]),
 ]
 
@@ -69,10 +90,20 @@ class Faults(unittest.TestCase):
                 self.assertEqual(result.exit_code, PANIC)
 
     def test_on_another_core(self) -> None:
-        result = qemu.boot(IMAGE, "pc", "-- last-core", cores=4)
-        self.assertIn("page fault on core 3 writing 0x10", result.console)
-        self.assertRegex(result.console, r"#\d+ 0x\w+ .*Write")
-        self.assertEqual(result.exit_code, PANIC)
+        for case, message, function in (
+                ("write-null", r"core 3 writing 0x10, a null pointer", "Write"),
+                ("write-text", r"core 3 writing 0x\w+, in the image's code", "Write"),
+                ("write-constant", r"core 3 writing 0x\w+, in the image's constants", "Write"),
+                ("write-interrupt-table", r"core 3 writing 0x\w+, in the interrupt table",
+                 "Write"),
+                ("overflow-stack", r"core 3 writing 0x\w+, past the end of a stack",
+                 "RunOutOfStack"),
+                ("execute-data", r"core 3 executing 0x\w+, which is not code", "Execute")):
+            with self.subTest(case=case):
+                result = qemu.boot(IMAGE, "pc", f"-- last-core {case}", cores=4)
+                self.assertRegex(result.console, message)
+                self.assertRegex(result.console, rf"#\d+ 0x\w+ .*{function}")
+                self.assertEqual(result.exit_code, PANIC)
 
     def test_an_image_s_own_stack_size(self) -> None:
         deep = harness.NATIVE / "tests/system/native/deep.img"

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -22,6 +23,7 @@ TOOLS = harness.HOSTED / "tools" / "iaasd"
 SOURCE = pathlib.Path(__file__).parent / "iaasd" / "guest.S"
 EXIT_CODE = 21  # of the guest
 KILLED = 137  # iaasctl run's status when the node was killed
+USAGE = 2  # iaasd's status for an option that can't be
 ALREADY_SERVED = 3  # iaasd's status when another has its socket
 
 
@@ -88,10 +90,12 @@ class Case(unittest.TestCase):
             timeout=timeout,
         )  # fmt: skip
 
-    def start_node(self, *arguments, mode="h", **options) -> subprocess.Popen:
+    def start_node(self, *arguments, mode="h", after=(), prefix=lambda words: words,
+                   **options) -> subprocess.Popen:  # fmt: skip
         """`iaasctl run` of a guest, once that has written its first line."""
         run = self.ns.start(
-            [self.iaasctl, "run", self.guest, *arguments, "--word", f"mode={mode}"],
+            prefix([self.iaasctl, "run", self.guest, *arguments,
+                    "--word", f"mode={mode}", *after]),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
         )  # fmt: skip
         self.addCleanup(self.end, run)
@@ -207,12 +211,34 @@ class Nodes(Case):
         shown = len(re.sub(r"\n\[.*lost\]\n", "", run.stdout))
         self.assertGreaterEqual(shown + sum(map(int, gaps)), 40960 * 64)
 
+    def test_a_long_command_line_arrives_whole(self):
+        for machine in ("microvm", "pc", "q35"):
+            with self.subTest(machine=machine):
+                words = [f"word{i}\\{'x' * 90}" for i in range(38)]
+                run = self.ctl("run", self.guest, "--machine", machine, "--", *words)
+                self.assertEqual(run.returncode, EXIT_CODE, run.stderr)
+                self.assertIn(" -- " + " ".join(words), run.stdout)
+        self.ns.assert_clean(self)
+
     def test_the_command_line_is_not_for_other_users_eyes(self):
-        self.start_daemon()
-        self.start_node("--word", "ebbrt.secret=0123456789abcdef")
-        (qemu,) = self.qemus()
-        words = pathlib.Path(f"/proc/{qemu}/cmdline").read_bytes()
-        self.assertNotIn(b"ebbrt.secret", words)
+        """Nor is it in a log, whether it is short or long."""
+        secret = "0123456789abcdef"
+        daemon = self.start_daemon()
+        for more in ((), ("--", "x" * 2000)):
+            with self.subTest(more=len(more)):
+                run = self.start_node("--word", f"ebbrt.secret={secret}", after=more)
+                self.assertIn(secret, run.first_line)
+                (qemu,) = self.qemus()
+                for file in ("cmdline", "environ", "comm"):
+                    text = pathlib.Path(f"/proc/{qemu}/{file}").read_bytes()
+                    self.assertNotIn(secret.encode(), text)
+                self.assertNotIn(secret, self.ctl("list").stdout)
+                run.send_signal(signal.SIGINT)
+                run.wait(10)
+        for file in (*self.ns.directory.rglob("*"), f"/proc/{daemon.pid}/cmdline"):
+            if not os.path.isfile(file):
+                continue
+            self.assertNotIn(secret.encode(), pathlib.Path(file).read_bytes(), file)
 
 
 class Ends(Case):
@@ -342,8 +368,8 @@ class Users(Case):
         )  # fmt: skip
         self.addCleanup(self.end, theirs)
         self.assertIn("mode=h", theirs.stdout.readline())
-        owners = sorted(os.stat(f"/proc/{pid}").st_uid for pid in self.qemus())
-        self.assertEqual(owners, [0, harness.NOBODY])
+        owners = {os.stat(f"/proc/{pid}").st_uid for pid in self.qemus()}
+        self.assertEqual(owners, {harness.NOBODY})  # for root it stands in
         seen = self.ctl("list", prefix=harness.without_privileges).stdout.splitlines()
         self.assertEqual([line.split()[1] for line in seen[1:]], [str(harness.NOBODY)])
         kill = self.ctl("kill", "1", prefix=harness.without_privileges)
@@ -351,6 +377,280 @@ class Users(Case):
         self.assertIsNone(mine.poll())
         daemon.kill()  # the tie of QEMU's life survives its change of user
         self.assertTrue(harness.eventually(lambda: not self.qemus()))
+
+
+ALICE = 61001  # numbers that no account has
+BOB = 61002
+
+
+def as_user(uid: int):
+    """A prefix for a command of that user."""
+    return lambda words: [
+        "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
+        "--bounding-set=-all", "--inh-caps=-all", *words,
+    ]  # fmt: skip
+
+
+class Hostile(Case):
+    """What one user must not be able to do to another, or to the machine."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ns.directory.chmod(0o755)
+
+    def user_node(self, uid: int, *arguments, **options) -> subprocess.Popen:
+        return self.start_node(*arguments, prefix=as_user(uid), **options)
+
+    def refused(self, uid: int, *words) -> str:
+        """What the daemon tells the user whose request it must refuse."""
+        run = self.ctl("run", self.guest, "--word", "mode=h", *words, prefix=as_user(uid))
+        self.assertEqual(run.returncode, 1, run.stdout)
+        return run.stderr
+
+    def status(self, pid: int) -> dict:
+        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+        return dict(line.split(":\t", 1) for line in lines)
+
+    def check_unprivileged(self, pid: int, uid: int) -> None:
+        status = self.status(pid)
+        self.assertEqual(status["Uid"].split(), [str(uid)] * 4)
+        self.assertEqual(status["Gid"].split(), [str(uid)] * 4)
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb", "CapBnd"):
+            self.assertEqual(int(status[kind], 16), 0, kind)
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], "2")  # its sandbox is on
+
+    def test_qemu_has_no_privileges(self):
+        self.start_daemon()
+        for uid, runs_as in ((0, harness.NOBODY), (ALICE, ALICE)):
+            with self.subTest(uid=uid):
+                run = self.user_node(uid) if uid else self.start_node()
+                (qemu,) = self.qemus()
+                self.check_unprivileged(qemu, runs_as)
+                run.send_signal(signal.SIGINT)
+                run.wait(10)
+
+    def test_the_user_that_stands_in_for_root_can_be_chosen(self):
+        self.start_daemon("--qemu-user", str(BOB))
+        self.start_node()
+        (qemu,) = self.qemus()
+        self.check_unprivileged(qemu, BOB)
+        start = self.ns.run([self.iaasd, "--socket", self.ns.directory / "other",
+                             "--qemu-user", "no such"],
+                            capture_output=True, text=True)  # fmt: skip
+        self.assertEqual(start.returncode, USAGE)
+        self.assertIn("no user 'no such'", start.stderr)
+
+    def test_an_image_for_root_s_eyes_boots_from_a_copy(self):
+        self.start_daemon()
+        self.guest.chmod(0o600)
+        run = self.ctl("run", self.guest)
+        self.assertEqual(run.returncode, EXIT_CODE, run.stderr)
+        self.assertEqual(self.guest.stat().st_uid, 0)
+        self.assertEqual(self.guest.stat().st_mode & 0o777, 0o600)
+
+    def test_users_see_and_end_their_own_nodes_only(self):
+        self.start_daemon()
+        nodes = {uid: self.user_node(uid) for uid in (ALICE, BOB)}
+        ids = {ALICE: "1", BOB: "2"}
+        for uid, other in ((ALICE, BOB), (BOB, ALICE)):
+            with self.subTest(uid=uid):
+                mine = as_user(uid)
+                listed = self.ctl("list", prefix=mine).stdout.splitlines()[1:]
+                self.assertEqual([line.split()[:2] for line in listed],
+                                 [[ids[uid], str(uid)]])  # fmt: skip
+                for command in ("console", "kill"):
+                    answer = self.ctl(command, ids[other], prefix=mine)
+                    self.assertEqual(answer.returncode, 1)
+                    self.assertEqual(answer.stdout, "")
+                    self.assertIn(f"no node {ids[other]} of yours", answer.stderr)
+                self.assertIn("mode=h", self.ctl("console", ids[uid], prefix=mine).stdout)
+        self.assertEqual([node.poll() for node in nodes.values()], [None, None])
+        self.assertEqual(len(self.ctl("list").stdout.splitlines()), 3)  # root: all
+        self.assertEqual(self.ctl("kill", "1", prefix=as_user(ALICE)).returncode, 0)
+        self.assertEqual(nodes[ALICE].wait(10), KILLED)
+        self.assertEqual(self.ctl("kill", "2").returncode, 0)
+        self.assertEqual(nodes[BOB].wait(10), KILLED)
+
+    def test_what_a_user_may_have(self):
+        """Refusals name limit and remedy, cost nobody anything, and end with what
+        caused them."""
+        self.start_daemon("--user-nodes", "2", "--user-cores", "3", "--user-memory", "96",
+                          "--user-image", "1")  # fmt: skip
+        first = self.user_node(ALICE, "--cores", "2", "--memory", "32")
+        for words, expected in (
+            (("--cores", "2", "--memory", "32"),
+             (f"user {ALICE} has 2 cores in use and asks for 2 more", "have 3;",
+              "--user-cores")),
+            (("--memory", "65"), ("32 MiB of memory in use", "have 96;", "--user-memory")),
+        ):  # fmt: skip
+            with self.subTest(words=words):
+                said = self.refused(ALICE, *words)
+                for part in expected:
+                    self.assertIn(part, said)
+        second = self.user_node(ALICE, "--memory", "32")
+        said = self.refused(ALICE, "--memory", "16")
+        self.assertIn(f"user {ALICE} has 2 nodes in use", said)
+        self.assertIn("iaasctl list", said)
+        theirs = self.user_node(BOB, "--cores", "3", "--memory", "96")
+        roots = self.start_node("--cores", "4", "--memory", "128")
+        self.assertEqual([run.poll() for run in (first, second, theirs, roots)], [None] * 4)
+        self.assertEqual(len(self.qemus()), 4)
+        second.send_signal(signal.SIGINT)
+        second.wait(10)
+        self.user_node(ALICE, "--memory", "32")
+
+    def test_an_image_s_size_has_a_limit(self):
+        self.start_daemon("--user-image", "1")
+        with open(self.guest, "ab") as image:
+            image.truncate((1 << 20) + 1)
+        said = self.refused(ALICE)
+        self.assertIn(f"{self.guest} has 2 MiB, but one of a user may have 1", said)
+        self.assertIn("--user-image", said)
+        self.assertEqual(self.ctl("run", self.guest).returncode, EXIT_CODE)
+        self.assert_gone()
+
+    def test_nobody_can_use_up_the_connections(self):
+        """One user's are refused when there are many; the others' are not."""
+        self.start_daemon()
+        hoard = (
+            "import socket, sys\n"
+            "held = []\n"
+            "for _ in range(300):\n"
+            "    held.append(socket.socket(socket.AF_UNIX))\n"
+            "    held[-1].connect(sys.argv[1])\n"
+            "    held[-1].settimeout(60)\n"
+            "refused = 0\n"
+            "for s in held[64:]:\n"
+            "    refused += s.recv(1) == b''\n"
+            "print(refused, flush=True)\n"
+            "sys.stdin.read()\n"
+        )
+        hoarder = self.ns.start(
+            as_user(ALICE)(["/usr/bin/python3", "-c", hoard, self.socket]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.addCleanup(self.end, hoarder)
+        self.assertEqual(hoarder.stdout.readline(), f"{300 - 64}\n")
+        self.assertIn("accelerator", self.ctl("info", prefix=as_user(BOB)).stdout)
+        self.assertIn("accelerator", self.ctl("info").stdout)
+        self.assertIn(f"refused a connection of user {ALICE}", self.log())
+        hoarder.stdin.close()
+        hoarder.wait(10)
+        answered = lambda: self.ctl("info", prefix=as_user(ALICE)).returncode == 0  # noqa: E731
+        self.assertTrue(harness.eventually(answered))
+
+
+PROBE = r"""
+import socket, sys
+kind, address, port = sys.argv[1:4]
+if kind == "tcp":
+    with socket.socket() as probe:
+        probe.settimeout(1.5)
+        print(probe.connect_ex((address, int(port))) == 0)
+else:
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.sendto(b"reached", (address, int(port)))
+"""
+
+
+class Networks(Case):
+    """One user's network and another's, on a host that is a router. What QEMU has
+    a tap for, another network namespace has here: whatever a node could send."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ns.directory.chmod(0o755)
+        self.ns.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"], check=True)
+        self.start_daemon()
+        self.nodes = []
+        for number, uid in enumerate((ALICE, BOB)):
+            self.start_node(prefix=as_user(uid))
+            self.nodes.append(self.plug_in(number))
+        # What the front-ends would be: servers on the host at all its addresses.
+        with harness.inside(self.ns):
+            self.tcp = self.enterContext(socket.create_server(("", 7000)))
+            self.udp = self.enterContext(socket.socket(type=socket.SOCK_DGRAM))
+            self.udp.bind(("", 7000))
+        self.udp.settimeout(0.5)
+
+    def plug_in(self, number: int) -> harness.Namespace:
+        """A machine in session `number`'s network, at .200."""
+        node = self.enterContext(harness.Namespace(f"iaasd-node{number}"))
+        for words in (
+            ["ip", "link", "add", f"probe{number}", "type", "veth", "peer", "name", "eth0",
+             "netns", node.name],
+            ["ip", "link", "set", f"probe{number}", "master", f"ebbrt{number}", "up"],
+        ):  # fmt: skip
+            self.ns.run(words, check=True)
+        for words in (
+            ["ip", "address", "add", f"10.64.{number}.200/24", "dev", "eth0"],
+            ["ip", "link", "set", "eth0", "up"],
+            ["ip", "route", "add", "default", "via", f"10.64.{number}.1"],
+        ):
+            node.run(words, check=True)
+        return node
+
+    def probe(self, node: harness.Namespace, kind: str, address: str) -> str:
+        return node.run(["/usr/bin/python3", "-c", PROBE, kind, address, "7000"],
+                        capture_output=True, text=True).stdout.strip()  # fmt: skip
+
+    def heard(self) -> bool:
+        """Whether a datagram reached the host."""
+        try:
+            return self.udp.recv(100) == b"reached"
+        except TimeoutError:
+            return False
+
+    def test_a_node_reaches_its_own_network(self):
+        for number, node in enumerate(self.nodes):
+            with self.subTest(number=number):
+                self.assertEqual(self.probe(node, "tcp", f"10.64.{number}.1"), "True")
+                self.probe(node, "udp", f"10.64.{number}.1")
+                self.assertTrue(self.heard())
+
+    def test_a_node_reaches_no_address_of_the_host_s_in_another_network(self):
+        self.ns.run(["ip", "address", "add", "192.0.2.1/32", "dev", "lo"], check=True)
+        for node, address in ((0, "10.64.1.1"), (1, "10.64.0.1"), (0, "192.0.2.1")):
+            with self.subTest(node=node, address=address):
+                self.assertEqual(self.probe(self.nodes[node], "tcp", address), "False")
+                self.probe(self.nodes[node], "udp", address)
+                self.assertFalse(self.heard())
+
+    def test_a_node_reaches_no_node_of_another_network(self):
+        with harness.inside(self.nodes[1]):
+            server = self.enterContext(socket.socket(type=socket.SOCK_DGRAM))
+            server.bind(("", 7000))
+            listener = self.enterContext(socket.create_server(("", 7000)))
+        server.settimeout(0.5)
+        listener.settimeout(0.5)
+        self.assertEqual(self.probe(self.nodes[0], "tcp", "10.64.1.200"), "False")
+        self.probe(self.nodes[0], "udp", "10.64.1.200")
+        with self.assertRaises(TimeoutError):
+            server.recv(100)
+        # The host does.
+        self.probe(self.ns, "udp", "10.64.1.200")
+        self.assertEqual(server.recv(100), b"reached")
+
+    def test_the_host_answers_for_its_address_in_the_network_only(self):
+        for target, answers in (("10.64.0.1", True), ("10.64.1.1", False)):
+            with self.subTest(target=target):
+                self.nodes[0].run(["ip", "route", "replace", target, "dev", "eth0"],
+                                  check=True)  # fmt: skip
+                self.probe(self.nodes[0], "udp", target)
+                entry = lambda: self.nodes[0].run(  # noqa: E731
+                    ["ip", "neighbour", "show", target], capture_output=True, text=True
+                ).stdout
+                self.assertEqual(harness.eventually(lambda: "lladdr" in entry(), 2), answers)
+
+    def test_a_false_source_address_does_not_help(self):
+        self.nodes[0].run(["ip", "address", "add", "10.64.1.77/32", "dev", "eth0"], check=True)
+        self.nodes[0].run(
+            ["ip", "route", "replace", "10.64.0.1", "dev", "eth0", "src", "10.64.1.77"],
+            check=True,
+        )
+        self.probe(self.nodes[0], "udp", "10.64.0.1")
+        self.assertFalse(self.heard())
 
 
 class BadInput(Case):
@@ -406,7 +706,7 @@ class BadInput(Case):
             (("--forward", "0:80"), ("user networking only",)),
             (("--word", "ebbrt.ip=1.2.3.4/8"), ("is set by the daemon",)),
             (("--word", "a b"), ("can't stand on a kernel command line",)),
-            (("--", long), ("the limit is 8192", "in a file")),
+            (("--", long), ("the limit is 4000", "in a file")),
             (("--", ""), ("an empty argument",)),
         ):
             with self.subTest(words=words):
@@ -474,6 +774,84 @@ class BadInput(Case):
         memory = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
         self.assertLess(int(re.search(r"VmHWM:\s+(\d+)", memory)[1]), 64 << 10)
         self.stop_daemon(daemon)
+
+
+class Recorder:
+    """Stands between a client and the daemon and keeps what the client sends."""
+
+    def __init__(self, path: pathlib.Path, daemon: pathlib.Path) -> None:
+        self.sent = b""
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(1)
+        self._daemon = daemon
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        with client, socket.socket(socket.AF_UNIX) as daemon:
+            daemon.connect(str(self._daemon))
+            back = threading.Thread(target=self._pass_on, args=(daemon, client))
+            back.start()
+            while data := client.recv(65536):
+                self.sent += data
+                daemon.sendall(data)
+            daemon.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass  # the client is gone
+
+    def close(self) -> bytes:
+        self._thread.join(30)
+        self._listener.close()
+        return self.sent
+
+
+class Mutations(Case):
+    def record(self, *words) -> pathlib.Path:
+        """A file with what `iaasctl` sends for a command."""
+        path = self.ns.directory / "recorder.sock"
+        recorder = Recorder(path, self.socket)
+        self.ns.run([self.iaasctl, *words], capture_output=True,
+                    env=self.ns.environment(EBBRT_IAASD_SOCKET=str(path)))  # fmt: skip
+        path.unlink()
+        recording = self.images / f"{words[0]}.calls"
+        recording.write_bytes(recorder.close())
+        recording.chmod(0o644)
+        return recording
+
+    def test_calls_with_mistakes_in_them(self):
+        """The daemon refuses what it can't take, keeps nothing of it and serves on."""
+        self.ns.directory.chmod(0o755)
+        daemon = self.start_daemon("--user-memory", "256")
+        self.start_node(prefix=as_user(BOB))
+        recordings = [self.record("run", self.guest, "--memory", "32", "--", "a b"),
+                      self.record("list"), self.record("kill", "1")]  # fmt: skip
+        self.start_node(prefix=as_user(BOB))
+        script = SOURCE.parent / "mutated_calls.py"
+        for seed, (recording, count) in enumerate(zip(recordings, (150, 50, 50))):
+            with self.subTest(recording=recording.name):
+                run = self.ns.run(
+                    as_user(ALICE)(["/usr/bin/python3", script, self.socket, recording,
+                                    seed, count]),
+                    capture_output=True, text=True, timeout=500,
+                )  # fmt: skip
+                self.assertEqual(run.stdout, f"{count}\n", run.stderr + self.log())
+        self.assertIsNone(daemon.poll(), self.log())
+        only_bobs = lambda: len(self.ctl("list").stdout.splitlines()) == 2  # noqa: E731
+        self.assertTrue(harness.eventually(only_bobs), self.ctl("list").stdout)
+        self.assertTrue(harness.eventually(lambda: len(self.qemus()) == 1))
+        self.assertEqual(self.ctl("run", self.guest, prefix=as_user(ALICE)).returncode,
+                         EXIT_CODE)  # fmt: skip
+        memory = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+        self.assertLess(int(re.search(r"VmHWM:\s+(\d+)", memory)[1]), 128 << 10)
 
 
 if __name__ == "__main__":

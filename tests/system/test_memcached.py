@@ -412,6 +412,7 @@ class FrontEndTest(unittest.TestCase):
         qemu = self.namespace.directory / "late-qemu"
         qemu.write_text(LATE_QEMU)
         qemu.chmod(0o755)
+        self.namespace.directory.chmod(0o711)  # QEMU is not run as root
         process = self.start("-m", 64, EBBRT_QEMU=str(qemu))
         host, port = process.stdout.readline().split()[-1].split(":")
         with Client(self.namespace, (host, int(port))) as client:

@@ -15,6 +15,11 @@ namespace {
 constexpr unsigned kMaxBridges = 256;
 constexpr uint16_t kMaxQueues = 64;
 
+constexpr char kNoFilter[] =
+    "This kernel can't filter the packets of a bridge (it has no clsact or "
+    "cls_bpf), so nodes reach the addresses that the host has in other "
+    "networks, those of other users' sessions too";
+
 // Unicast, locally administered. Random, so that the record of this bridge
 // can't be mistaken for one of another daemon's bridge of the same name.
 MacAddress RandomMac() {
@@ -96,6 +101,8 @@ class BridgeNetwork final : public Network {
     info_.prefix = subnet.prefix;
     try {
       route_.SilenceIpv6(index_);
+      route_.Isolate(index_);
+      if (!route_.Filter(index_, subnet)) info_.limits = kNoFilter;
       route_.AddAddress(index_, pool_->Host(), subnet.prefix);
       route_.SetUp(index_);
     } catch (...) {

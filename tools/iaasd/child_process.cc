@@ -79,7 +79,8 @@ int BecomeProgram(const SpawnRequest& request, char* const* argv, int gate,
   setsid();
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  if (!TakeOnCredentials(request.rights)) return errno;
+  ForbidCapabilities();
+  if (!TakeOnCredentials(request.rights) || !DropCapabilities()) return errno;
   // Taking on other credentials has cleared the parent-death signal.
   DieWithParent(parent);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -171,7 +172,9 @@ kj::Own<ChildProcess> Spawn(kj::UnixEventPort& port,
   int error = 0;
   if (ReadFully(failure.read.get(), &error, sizeof error) == sizeof error) {
     throw std::system_error(error, std::generic_category(),
-                            "can't execute " + request.arguments[0]);
+                            "can't execute " + request.arguments[0] +
+                                " as user " +
+                                std::to_string(request.rights.uid));
   }
   return child;
 }

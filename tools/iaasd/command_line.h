@@ -14,8 +14,9 @@
 
 namespace ebbrt::iaas {
 
-// The longest command line taken, in bytes, without the words QEMU appends.
-inline constexpr size_t kMaxCommandLine = 8192;
+// The longest command line taken, in bytes, without the words QEMU appends. An
+// image cuts what it gets at 4095 (PlatformInfo::kMaxCommandLine).
+inline constexpr size_t kMaxCommandLine = 4000;
 
 // Encodes bytes up to 0x20, '%', '"' and from 0x7f up as %XX.
 // Throws UserError for an empty argument or one with a NUL byte: neither can be

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <string>
 #include <vector>
 
 namespace ebbrt::iaas {
@@ -18,9 +19,23 @@ struct Credentials {
 // The rights of this process.
 Credentials OwnCredentials();
 
+// The rights of a user of this machine, given by name or number, without
+// supplementary groups. Throws UserError.
+Credentials CredentialsOf(const std::string& user);
+
 // The rights of the peer of a connected Unix socket (SO_PEERCRED,
 // SO_PEERGROUPS). Throws std::system_error.
 Credentials PeerCredentials(int socket);
+
+// Closes the ways in which a later exec could give this process capabilities,
+// as far as it may close them. In a child process, before TakeOnCredentials,
+// which leaves it without the right to. Async-signal-safe.
+void ForbidCapabilities();
+
+// Gives up the capabilities there are. In a child process, after
+// TakeOnCredentials, which needs some. Async-signal-safe. False on failure,
+// with errno set.
+bool DropCapabilities();
 
 // Takes on `rights` for good, in a child process before exec. Only a process
 // with uid 0 can take on other rights than its own; any other one keeps its

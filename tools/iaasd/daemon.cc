@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <system_error>
 
 #include "log.h"
@@ -19,6 +20,8 @@ constexpr uint64_t kMaxMessageWords = 1024 * 1024 / sizeof(capnp::word);
 // Calls in flight of one connection, beyond which its reading pauses.
 constexpr size_t kMaxCallWords = 4 * kMaxMessageWords;
 constexpr size_t kMaxConnections = 256;
+// So that no user can keep the others out.
+constexpr size_t kMaxConnectionsPerUser = 64;
 constexpr auto kAcceptPause = 100 * kj::MILLISECONDS;
 constexpr auto kEndDeadline = 10 * kj::SECONDS;
 
@@ -32,15 +35,19 @@ Loop LoopOf(kj::AsyncIoContext& io) {
 struct Daemon::Connection : private kj::TaskSet::ErrorHandler {
   Connection(Daemon& daemon, kj::Own<kj::AsyncIoStream> connected,
              Credentials peer)
-      : notices(*this),
+      : uid(peer.uid),
         stream(kj::mv(connected)),
         network(*stream, capnp::rpc::twoparty::Side::SERVER, Limits()),
         system(capnp::makeRpcServer(
             network, MakeIaasServer(
-                         daemon.host_, daemon.io_.provider->getTimer(), notices,
-                         std::move(peer), [this]() { stays = true; }))) {
+                         daemon.host_, daemon.io_.provider->getTimer(), state,
+                         std::move(peer)))) {
+    kj::TaskSet::ErrorHandler& ignore = *this;
+    state->notices = kj::heap<kj::TaskSet>(ignore);
     system.setFlowLimit(kMaxCallWords);
   }
+
+  ~Connection() { state->notices = nullptr; }
 
   static capnp::ReaderOptions Limits() {
     capnp::ReaderOptions options;
@@ -51,8 +58,9 @@ struct Daemon::Connection : private kj::TaskSet::ErrorHandler {
 
   void taskFailed(kj::Exception&&) override {}
 
-  bool stays = false;
-  kj::TaskSet notices;
+  const uid_t uid;
+  const std::shared_ptr<ConnectionState> state =
+      std::make_shared<ConnectionState>();
   kj::Own<kj::AsyncIoStream> stream;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> system;
@@ -123,9 +131,20 @@ void Daemon::Accept(kj::Own<kj::AsyncIoStream> stream) {
   }
   int fd = -1;
   KJ_IF_MAYBE (number, stream->getFd()) fd = *number;
+  Credentials peer = PeerCredentials(fd);
+  const auto of_user = std::ranges::count_if(
+      connections_,
+      [&](const auto& item) { return item.second->uid == peer.uid; });
+  // The one whose process this is, and root, could end it as well.
+  if (peer.uid != 0 && peer.uid != geteuid() &&
+      static_cast<size_t>(of_user) >= kMaxConnectionsPerUser) {
+    Log("refused a connection of user " + std::to_string(peer.uid) +
+        ", who has " + std::to_string(kMaxConnectionsPerUser));
+    return;
+  }
   const uint32_t id = ++last_connection_;
   auto connection =
-      kj::heap<Connection>(*this, kj::mv(stream), PeerCredentials(fd));
+      kj::heap<Connection>(*this, kj::mv(stream), std::move(peer));
   tasks_.add(connection->network.onDisconnect().then([this, id]() {
     connections_.erase(id);
     if (unused_) unused_->fulfill();
@@ -135,7 +154,7 @@ void Daemon::Accept(kj::Own<kj::AsyncIoStream> stream) {
 
 bool Daemon::IsUsed() const {
   return std::ranges::any_of(
-      connections_, [](const auto& item) { return item.second->stays; });
+      connections_, [](const auto& item) { return item.second->state->stays; });
 }
 
 // Resolves when all clients that a private daemon stays for are gone.

@@ -1,6 +1,8 @@
 #include "image_opener.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,8 +34,31 @@ std::string OpenError(const std::string& path, int error) {
   }
 }
 
-// In the helper. The reply's text is "ok <entry> <end> <kvm>" or the error.
-HelperReply OpenAndCheck(const std::string& path) {
+// A sealed copy of the file, `size` bytes long, that is `reader`'s; none when
+// there is no memory for it.
+kj::AutoCloseFd CopyFor(const Credentials& reader, int file, off_t size) {
+  kj::AutoCloseFd copy(
+      memfd_create("ebbrt-image", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  off_t done = 0;
+  while (done < size) {
+    const auto left = static_cast<size_t>(size - done);
+    if (sendfile(copy.get(), file, &done, left) <= 0) return {};
+  }
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+  const bool ready = fchmod(copy.get(), 0400) == 0 &&
+                     fchown(copy.get(), reader.uid, reader.gid) == 0 &&
+                     fcntl(copy.get(), F_ADD_SEALS, kSeals) == 0;
+  return ready ? kj::mv(copy) : kj::AutoCloseFd();
+}
+
+// Whether a user that is not the file's owner may read it; groups don't count.
+bool IsReadableFor(const Credentials& reader, const struct stat& status) {
+  return reader.uid == geteuid() || (status.st_mode & S_IROTH) != 0;
+}
+
+// In the helper. The reply's text is "ok <entry> <end> <size> <kvm>" or the
+// error.
+HelperReply OpenAndCheck(const std::string& path, const Credentials& reader) {
   // Not blocking, in case it is a pipe without a writer.
   kj::AutoCloseFd file(
       open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -47,8 +72,15 @@ HelperReply OpenAndCheck(const std::string& path) {
     const auto facts = CheckImage(FileImageReader(file.get()), path);
     const bool kvm = access("/dev/kvm", R_OK | W_OK) == 0;
     std::ostringstream text;
-    text << "ok " << facts.entry << " " << facts.load_end << " " << kvm;
-    return {text.str(), kj::mv(file)};
+    text << "ok " << facts.entry << " " << facts.load_end << " "
+         << status.st_size << " " << kvm;
+    if (IsReadableFor(reader, status)) return {text.str(), kj::mv(file)};
+    auto copy = CopyFor(reader, file.get(), status.st_size);
+    if (copy.get() >= 0) return {text.str(), kj::mv(copy)};
+    return {"image " + path + " is not for user " + std::to_string(reader.uid) +
+                ", as whom QEMU runs, and there is no memory for a copy; make "
+                "it readable for all",
+            kj::AutoCloseFd()};
   } catch (const std::exception& error) {
     return {error.what(), kj::AutoCloseFd()};
   }
@@ -58,6 +90,7 @@ HelperReply OpenAndCheck(const std::string& path) {
 
 kj::Promise<OpenedImage> OpenImage(kj::UnixEventPort& port, kj::Timer& timer,
                                    const Credentials& rights,
+                                   const Credentials& reader,
                                    const std::string& path) {
   if (!path.starts_with('/')) {
     throw UserError("the image's path '" + path +
@@ -68,7 +101,7 @@ kj::Promise<OpenedImage> OpenImage(kj::UnixEventPort& port, kj::Timer& timer,
     throw UserError("the image's path has a NUL byte in it");
   }
   return RunHelper(port, timer, rights, kOpenDeadline,
-                   [path]() { return OpenAndCheck(path); })
+                   [path, reader]() { return OpenAndCheck(path, reader); })
       .then([path](HelperResult result) {
         if (result.failure != HelperFailure::kNone) {
           throw UserError(
@@ -80,9 +113,11 @@ kj::Promise<OpenedImage> OpenImage(kj::UnixEventPort& port, kj::Timer& timer,
                      "crashed"));
         }
         if (result.reply.file.get() < 0) throw UserError(result.reply.text);
-        OpenedImage image{.file = kj::mv(result.reply.file), .facts = {}};
+        OpenedImage image{
+            .file = kj::mv(result.reply.file), .facts = {}, .size = 0};
         std::istringstream text(result.reply.text.substr(3));
-        text >> image.facts.entry >> image.facts.load_end >> image.may_use_kvm;
+        text >> image.facts.entry >> image.facts.load_end >> image.size >>
+            image.may_use_kvm;
         return image;
       });
 }

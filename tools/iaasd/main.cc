@@ -38,6 +38,15 @@ constexpr char kUsage[] =
     "  --accel auto|kvm|tcg which accelerator QEMU uses (default: auto)\n"
     "  --max-cores N        most cores of a node (default: 64)\n"
     "  --max-nodes N        most nodes at a time (default: 64)\n"
+    "  --user-nodes N       most nodes of one user at a time (default: 32)\n"
+    "  --user-cores N       most cores of one user's nodes (default: 64)\n"
+    "  --user-memory MIB    most memory of one user's nodes (default: half of\n"
+    "                       the machine's)\n"
+    "  --user-image MIB     largest image file of a user (default: 512)\n"
+    "                       These four bind neither root nor the daemon's "
+    "user.\n"
+    "  --qemu-user USER     as whom QEMU runs for root (default: nobody); for\n"
+    "                       others it runs as they do\n"
     "  --foreground         stay in the foreground, log to standard error\n"
     "Used by the client library:\n"
     "  --notify-fd N        say there \"ready\" or what failed\n"
@@ -83,6 +92,17 @@ bool Apply(std::string_view option, std::string_view value, Options& options) {
     options.config.limits.max_cores = ParseNumber(option, value);
   } else if (option == "--max-nodes") {
     options.config.limits.max_nodes = ParseNumber(option, value);
+  } else if (option == "--user-nodes") {
+    options.config.limits.user.nodes = ParseNumber(option, value);
+  } else if (option == "--user-cores") {
+    options.config.limits.user.cores = ParseNumber(option, value);
+  } else if (option == "--user-memory") {
+    options.config.limits.user.memory_mib = ParseNumber(option, value);
+  } else if (option == "--user-image") {
+    options.config.limits.user.image_mib = ParseNumber(option, value);
+  } else if (option == "--qemu-user") {
+    options.config.limits.qemu_user = value;
+    CredentialsOf(options.config.limits.qemu_user);  // throws if there is none
   } else if (option == "--notify-fd") {
     options.notify_fd = static_cast<int>(ParseNumber(option, value));
   } else if (option == "--exit-with-client") {

@@ -1,5 +1,6 @@
 #include "node_host.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,9 @@ namespace {
 
 constexpr uint32_t kMaxSessionsPerUser = 32;
 constexpr size_t kMaxLabel = 256;
+// Machines that have ended, whose consoles are kept for a client that holds
+// them, per user.
+constexpr size_t kMaxEndedPerUser = 128;
 // Keeps tap names within the 15 characters of a link's name.
 constexpr uint32_t kMaxNodeId = 999999;
 constexpr uint64_t kMib = 1024 * 1024;
@@ -47,14 +51,41 @@ std::vector<std::string> DaemonWords(const NodeSpec& spec,
   return words;
 }
 
+// What the limits are when the options leave them to the machine.
+HostLimits Completed(HostLimits limits) {
+  if (limits.user.memory_mib == 0) {
+    limits.user.memory_mib = MeminfoMib("MemTotal") / 2;
+  }
+  return limits;
+}
+
+// Root's QEMU may open /dev/kvm if its group may.
+Credentials WithKvm(Credentials user) {
+  struct stat kvm;
+  if (stat("/dev/kvm", &kvm) == 0 && kvm.st_gid != 0 &&
+      (kvm.st_mode & S_IRGRP) != 0 && (kvm.st_mode & S_IWGRP) != 0) {
+    user.groups.push_back(kvm.st_gid);
+  }
+  return user;
+}
+
+// Whether /dev/kvm opens for `user`, who isn't the one who asks.
+bool OpensKvm(const Credentials& user) {
+  struct stat kvm;
+  if (user.uid == 0) return true;
+  if (stat("/dev/kvm", &kvm) != 0) return false;
+  return !user.groups.empty() ||
+         ((kvm.st_mode & S_IROTH) != 0 && (kvm.st_mode & S_IWOTH) != 0);
+}
+
 // KVM only for those who may open it; the others get TCG, and a note.
-AcceleratorKind AcceleratorFor(const Credentials& owner,
+AcceleratorKind AcceleratorFor(const Credentials& runs_as,
                                const OpenedImage& image,
                                const Accelerator& accelerator, NodeInfo& info) {
   if (accelerator.kind == AcceleratorKind::kTcg || image.may_use_kvm) {
     return accelerator.kind;
   }
-  info.notes += "user " + std::to_string(owner.uid) +
+  info.notes += "user " + std::to_string(runs_as.uid) +
                 " may not open /dev/kvm, so the node runs under TCG, slowly; "
                 "add the user to the group that owns /dev/kvm. ";
   return AcceleratorKind::kTcg;
@@ -88,25 +119,14 @@ std::unique_ptr<NodeNetwork> Attach(HostSession& session, const NodeSpec& spec,
 
 MachineLease::~MachineLease() noexcept { host_.Release(*machine_); }
 
-// Counts a boot under way against the limit.
-class NodeHost::Reservation {
- public:
-  explicit Reservation(NodeHost& host) : host_(&host) { ++host.booting_; }
-  Reservation(Reservation&& other) noexcept
-      : host_(std::exchange(other.host_, nullptr)) {}
-  ~Reservation() {
-    if (host_ != nullptr) --host_->booting_;
-  }
-
- private:
-  NodeHost* host_;
-};
-
 NodeHost::NodeHost(Loop loop, StateDirectory& state, HostLimits limits,
                    AcceleratorChoice choice)
     : loop_(loop),
       state_(state),
-      limits_(limits),
+      limits_(Completed(std::move(limits))),
+      qemu_user_(geteuid() == 0 ? WithKvm(CredentialsOf(limits_.qemu_user))
+                                : OwnCredentials()),
+      shares_(limits_.user, geteuid()),
       accelerator_(ChooseAccelerator(loop.port, loop.timer, choice).fork()),
       tasks_(*this) {
   tasks_.add(accelerator_.addBranch().then([](Accelerator accelerator) {
@@ -153,10 +173,7 @@ void NodeHost::EndSession(HostSession& session) {
 }
 
 void NodeHost::CheckSpec(const NodeSpec& spec) const {
-  const auto running = std::ranges::count_if(machines_, [](const auto& item) {
-    return !item.second.machine->Ended();
-  });
-  if (static_cast<uint64_t>(running) + booting_ >= limits_.max_nodes) {
+  if (shares_.Nodes() >= limits_.max_nodes) {
     throw UserError("the daemon runs " + std::to_string(limits_.max_nodes) +
                     " nodes, which is its limit; end some, or start it with a "
                     "larger --max-nodes");
@@ -174,7 +191,7 @@ void NodeHost::CheckSpec(const NodeSpec& spec) const {
   }
   const uint64_t total = MeminfoMib("MemTotal");
   const uint64_t available = MeminfoMib("MemAvailable");
-  const uint64_t promised = PromisedMemoryMib();
+  const uint64_t promised = shares_.MemoryMib();
   if (spec.memory_mib > available || promised + spec.memory_mib > total) {
     throw UserError(
         std::to_string(spec.memory_mib) +
@@ -183,6 +200,23 @@ void NodeHost::CheckSpec(const NodeSpec& spec) const {
         " MiB available and " + std::to_string(promised) +
         " MiB promised to other nodes; ask for less, or end other nodes");
   }
+}
+
+void NodeHost::CheckHeld(uid_t uid) const {
+  const auto held = std::ranges::count_if(machines_, [uid](const auto& item) {
+    return item.second.ended && item.second.machine->Facts().owner.uid == uid;
+  });
+  if (static_cast<size_t>(held) >= kMaxEndedPerUser) {
+    throw UserError("clients of user " + std::to_string(uid) + " still hold " +
+                    std::to_string(kMaxEndedPerUser) +
+                    " nodes that have ended, which is the limit; let go of "
+                    "them");
+  }
+}
+
+// As whom the QEMU of a machine of `owner` runs.
+Credentials NodeHost::RunsAs(const Credentials& owner) const {
+  return owner.uid == 0 && geteuid() == 0 ? qemu_user_ : owner;
 }
 
 void NodeHost::CheckMemory(const NodeSpec& spec,
@@ -197,34 +231,41 @@ void NodeHost::CheckMemory(const NodeSpec& spec,
 
 kj::Promise<kj::Own<MachineLease>> NodeHost::Boot(
     std::shared_ptr<HostSession> session, NodeSpec spec) {
+  const uid_t uid = session->owner.uid;
   CheckSpec(spec);
-  Reservation reservation(*this);
-  auto image = OpenImage(loop_.port, loop_.timer, session->owner, spec.image);
-  return image.then(
-      [this, session, spec = std::move(spec),
-       reservation = std::move(reservation)](OpenedImage opened) mutable {
-        return accelerator_.addBranch().then(
-            [this, session, spec = std::move(spec), opened = kj::mv(opened),
-             reservation =
-                 std::move(reservation)](Accelerator accelerator) mutable {
-              return Launch(*session, spec, kj::mv(opened), accelerator);
-            });
-      });
+  CheckHeld(uid);
+  auto share = shares_.Take(uid, spec.cores, spec.memory_mib);
+  auto image = OpenImage(loop_.port, loop_.timer, session->owner,
+                         RunsAs(session->owner), spec.image);
+  return image.then([this, session, spec = std::move(spec),
+                     share = std::move(share)](OpenedImage opened) mutable {
+    shares_.CheckImage(session->owner.uid, spec.image, opened.size);
+    return accelerator_.addBranch().then(
+        [this, session, spec = std::move(spec), opened = kj::mv(opened),
+         share = std::move(share)](Accelerator accelerator) mutable {
+          return Launch(*session, spec, kj::mv(opened), std::move(share),
+                        accelerator);
+        });
+  });
 }
 
 kj::Own<MachineLease> NodeHost::Launch(HostSession& session,
                                        const NodeSpec& spec, OpenedImage image,
+                                       UserShares::Share share,
                                        const Accelerator& accelerator) {
   if (!session.network) throw UserError("the session has ended");
   CheckMemory(spec, image.facts);
   NodeInfo info;
   info.id = NextId();
+  const Credentials runs_as = RunsAs(session.owner);
+  if (runs_as.uid != session.owner.uid) image.may_use_kvm = OpensKvm(runs_as);
   const AcceleratorKind kind =
-      AcceleratorFor(session.owner, image, accelerator, info);
+      AcceleratorFor(runs_as, image, accelerator, info);
   info.accelerator = Name(kind);
   MachineStart start;
   start.network = Attach(session, spec, kind, info);
   start.image = kj::mv(image.file);
+  start.runs_as = runs_as;
   start.facts = {.id = info.id,
                  .session = session.id,
                  .owner = session.owner,
@@ -247,19 +288,14 @@ kj::Own<MachineLease> NodeHost::Launch(HostSession& session,
           spec.arguments),
       .network = std::nullopt,
       .nic = spec.nic};
-  if (start.plan.command_line.size() > kMaxConfigCommandLine) {
-    info.notes +=
-        "the command line is longer than " +
-        std::to_string(kMaxConfigCommandLine) +
-        " bytes, so QEMU gets it where every user of this host can read it. ";
-  }
   return Register(VirtualMachine::Start(loop_, state_, std::move(start)),
-                  std::move(info));
+                  std::move(info), std::move(share));
 }
 
 // Lists the machine, and watches for its end.
 kj::Own<MachineLease> NodeHost::Register(kj::Own<VirtualMachine> machine,
-                                         NodeInfo info) {
+                                         NodeInfo info,
+                                         UserShares::Share share) {
   const MachineFacts& facts = machine->Facts();
   const uint32_t id = facts.id;
   Log("node " + std::to_string(id) + " of session " +
@@ -267,11 +303,13 @@ kj::Own<MachineLease> NodeHost::Register(kj::Own<VirtualMachine> machine,
   tasks_.add(machine->WhenEnded().then([this, id](NodeExit exit) {
     Log("node " + std::to_string(id) + " ended: " + exit.reason);
     machines_.at(id).ended = true;
+    machines_.at(id).share.Release();
     Tidy(id);
   }));
   auto lease = kj::heap<MachineLease>(*this, kj::addRef(*machine));
-  machines_.emplace(id,
-                    Entry{.machine = kj::mv(machine), .info = std::move(info)});
+  machines_.emplace(id, Entry{.machine = kj::mv(machine),
+                              .info = std::move(info),
+                              .share = std::move(share)});
   return lease;
 }
 
@@ -333,6 +371,7 @@ kj::Promise<DaemonInfo> NodeHost::Info() {
                     .network_reason = ability.reason,
                     .max_cores = limits_.max_cores,
                     .max_nodes = limits_.max_nodes};
+    info.notes.push_back(shares_.Text());
     if (accelerator.kind == AcceleratorKind::kTcg) {
       info.notes.push_back(
           "TCG translates guest code: times are not those of hardware");
@@ -352,14 +391,6 @@ kj::Promise<DaemonInfo> NodeHost::Info() {
 bool NodeHost::AllEnded() const {
   return std::ranges::all_of(
       machines_, [](const auto& item) { return item.second.ended; });
-}
-
-uint64_t NodeHost::PromisedMemoryMib() const {
-  uint64_t sum = 0;
-  for (const auto& [id, entry] : machines_) {
-    if (!entry.ended) sum += entry.machine->Facts().memory_mib;
-  }
-  return sum;
 }
 
 uint32_t NodeHost::NextId() {

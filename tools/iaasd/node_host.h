@@ -14,6 +14,7 @@
 #include "image_opener.h"
 #include "session_network.h"
 #include "state_directory.h"
+#include "user_shares.h"
 #include "virtual_machine.h"
 
 namespace ebbrt::iaas {
@@ -24,6 +25,9 @@ struct HostLimits {
   uint32_t max_cores = 64;
   uint32_t max_nodes = 64;
   uint32_t min_memory_mib = 16;
+  UserLimits user;  // memory_mib 0: half of what the machine has
+  // As whom QEMU runs for root; others' runs as they do.
+  std::string qemu_user = "nobody";
 };
 
 // A group of machines with one owner and one network. Ending it is the
@@ -88,32 +92,33 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   struct Entry {
     kj::Own<VirtualMachine> machine;
     NodeInfo info;
+    UserShares::Share share;  // until its end
     bool released = false;  // by its owner
     bool ended = false;
   };
-  class Reservation;
-
   void taskFailed(kj::Exception&& exception) override;
   void CheckSpec(const NodeSpec& spec) const;
+  void CheckHeld(uid_t uid) const;
+  Credentials RunsAs(const Credentials& owner) const;
   void CheckMemory(const NodeSpec& spec, const ImageFacts& image) const;
   void Release(VirtualMachine& machine);
-  kj::Own<MachineLease> Register(kj::Own<VirtualMachine> machine,
-                                 NodeInfo info);
+  kj::Own<MachineLease> Register(kj::Own<VirtualMachine> machine, NodeInfo info,
+                                 UserShares::Share share);
   bool AllEnded() const;
   kj::Own<MachineLease> Launch(HostSession& session, const NodeSpec& spec,
-                               OpenedImage image,
+                               OpenedImage image, UserShares::Share share,
                                const Accelerator& accelerator);
-  uint64_t PromisedMemoryMib() const;
   uint32_t NextId();
   void Tidy(uint32_t id);
 
   Loop loop_;
   StateDirectory& state_;
-  HostLimits limits_;
+  const HostLimits limits_;
+  const Credentials qemu_user_;
+  UserShares shares_;
   kj::ForkedPromise<Accelerator> accelerator_;
   std::map<uint32_t, Entry> machines_;
   std::map<uid_t, uint32_t> sessions_of_;
-  uint32_t booting_ = 0;
   uint32_t last_id_ = 0;
   uint32_t last_session_ = 0;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_for_empty_;

@@ -119,6 +119,22 @@ std::string QemuConfig(const std::string& command_line) {
   return "[machine]\n  append = \"" + command_line + "\"\n";
 }
 
+std::vector<std::string> QemuGreeting(const QemuPlan& plan) {
+  std::vector<std::string> lines = {"{\"execute\":\"qmp_capabilities\"}\n"};
+  if (plan.config_fd >= 0) return lines;
+  std::string text;
+  for (const char c : plan.command_line) {
+    if (c == '\\') text += '\\';
+    text += c;
+  }
+  lines.push_back(
+      "{\"execute\":\"qom-set\",\"arguments\":{\"path\":\"/machine\","
+      "\"property\":\"append\",\"value\":\"" +
+      text + "\"}}\n");
+  lines.push_back("{\"execute\":\"x-exit-preconfig\"}\n");
+  return lines;
+}
+
 std::vector<std::string> QemuArguments(const QemuPlan& plan) {
   std::vector<std::string> out = {
       plan.program,
@@ -165,7 +181,7 @@ std::vector<std::string> QemuArguments(const QemuPlan& plan) {
   if (plan.config_fd >= 0) {
     add({"-readconfig", FdPath(plan.config_fd)});
   } else {
-    add({"-append", plan.command_line});
+    add({"-preconfig"});
   }
   if (plan.machine == Machine::kMicrovm) {
     // Modern virtio, as over PCI.

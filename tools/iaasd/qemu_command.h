@@ -31,10 +31,11 @@ struct QemuPlan {
   uint32_t memory_mib = 128;
   int image_fd = -1;
   int monitor_fd = -1;  // a socket that will speak QMP
-  // Exactly one of the two carries the kernel command line. A file keeps it
-  // out of sight of other users' `ps`, but QEMU takes only so long a line
-  // there.
-  int config_fd = -1;  // QemuConfig()'s text
+  // The kernel command line, which holds secrets and so must not be among
+  // QEMU's arguments, where every user's `ps` shows it. It comes in a file, but
+  // QEMU takes only so long a line there; a longer one comes through the
+  // monitor before the machine is built.
+  int config_fd = -1;  // QemuConfig()'s text; -1: through the monitor
   std::string command_line;
   std::optional<QemuNetwork> network;
   NicOptions nic;
@@ -51,6 +52,11 @@ inline constexpr uint16_t kDebugExitPort = 0xf4;
 // a double quote (BuildCommandLine makes none) nor be longer than
 // kMaxConfigCommandLine.
 std::string QemuConfig(const std::string& command_line);
+
+// What the monitor is told at first: that there is someone, and, without a
+// config_fd, the command line and that the machine be built. Lines of QMP, each
+// of which is answered.
+std::vector<std::string> QemuGreeting(const QemuPlan& plan);
 
 // The argument vector.
 std::vector<std::string> QemuArguments(const QemuPlan& plan);

@@ -1,9 +1,13 @@
 #include "route_socket.h"
 
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
 #include <linux/netlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -261,6 +265,57 @@ void RouteSocket::SilenceIpv6(int index) {
   });
   // A kernel without IPv6 says no, and has nothing to silence.
   Transact(request);
+}
+
+void RouteSocket::Isolate(int index) {
+  // Loose reverse-path checks would be content with any route back.
+  constexpr uint32_t kStrict = 1;
+  constexpr uint32_t kOwnAddressesOnly = 1;
+  ifinfomsg header{};
+  header.ifi_index = index;
+  Request request(RTM_NEWLINK, NLM_F_ACK, header);
+  request.Nested(IFLA_AF_SPEC, [&](Request& families) {
+    families.Nested(AF_INET, [&](Request& inet) {
+      inet.Nested(IFLA_INET_CONF, [&](Request& settings) {
+        settings.Attribute(IPV4_DEVCONF_FORWARDING, BytesOf(uint32_t{0}));
+        settings.Attribute(IPV4_DEVCONF_RP_FILTER, BytesOf(kStrict));
+        settings.Attribute(IPV4_DEVCONF_ARP_IGNORE, BytesOf(kOwnAddressesOnly));
+      });
+    });
+  });
+  TransactOrThrow(request, "can't isolate a network link");
+}
+
+bool RouteSocket::Filter(int index, const Subnet& network) {
+  tcmsg header{};
+  header.tcm_ifindex = index;
+  header.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  header.tcm_parent = TC_H_CLSACT;
+  Request request(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, header);
+  request.Attribute(TCA_KIND, BytesOf(std::string("clsact")));
+  return Transact(request) == 0 &&
+         AddFilter(index, TC_H_MIN_INGRESS, FromNodesFilter(network)) &&
+         AddFilter(index, TC_H_MIN_EGRESS, ToNodesFilter(network));
+}
+
+bool RouteSocket::AddFilter(int index, uint32_t place,
+                            const std::vector<sock_filter>& program) {
+  constexpr uint32_t kPriority = 1;
+  tcmsg header{};
+  header.tcm_ifindex = index;
+  header.tcm_parent = TC_H_MAKE(TC_H_CLSACT, place);
+  header.tcm_info = TC_H_MAKE(kPriority << 16, htons(ETH_P_ALL));
+  Request request(RTM_NEWTFILTER, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+                  header);
+  request.Attribute(TCA_KIND, BytesOf(std::string("bpf")));
+  request.Nested(TCA_OPTIONS, [&](Request& options) {
+    options.Attribute(TCA_BPF_OPS_LEN,
+                      BytesOf(static_cast<uint16_t>(program.size())));
+    options.Attribute(TCA_BPF_OPS, std::as_bytes(std::span(program)));
+    options.Attribute(TCA_BPF_FLAGS,
+                      BytesOf(uint32_t{TCA_BPF_FLAG_ACT_DIRECT}));
+  });
+  return Transact(request) == 0;
 }
 
 void RouteSocket::AttachPort(int index, int bridge, const MacAddress& mac) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "address_pool.h"
+#include "packet_filter.h"
 
 struct nlmsghdr;
 
@@ -39,6 +40,13 @@ class RouteSocket {
   // Keeps the kernel from sending IPv6 chatter into the link, as far as there
   // is IPv6. Call it before the link is up.
   void SilenceIpv6(int index);
+  // Keeps the host from being a router between the link and others, by the
+  // link's settings: nothing that comes from it is forwarded, and it answers
+  // for none of the host's other addresses. Call it before the link is up.
+  void Isolate(int index);
+  // Lets only the packets of `network` pass between the link and the host
+  // (packet_filter.h). False if this kernel can't.
+  bool Filter(int index, const Subnet& network);
   // Gives the link a hardware address and makes it a port of a bridge.
   void AttachPort(int index, int bridge, const MacAddress& mac);
   void SetUp(int index);
@@ -51,6 +59,8 @@ class RouteSocket {
   // Sends and waits for the kernel's acknowledgement; returns its errno or 0.
   int Transact(Request& request);
   void TransactOrThrow(Request& request, const std::string& what);
+  bool AddFilter(int index, uint32_t place,
+                 const std::vector<sock_filter>& program);
   void Dump(uint16_t type, uint8_t family,
             const std::function<void(const nlmsghdr&)>& handle);
 

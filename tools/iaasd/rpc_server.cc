@@ -50,11 +50,12 @@ class NodeServer final : public rpc::Node::Server {
 // Dropping it ends the session.
 class SessionServer final : public rpc::Session::Server {
  public:
-  SessionServer(NodeHost& host, kj::Timer& timer, kj::TaskSet& notices,
+  SessionServer(NodeHost& host, kj::Timer& timer,
+                std::shared_ptr<ConnectionState> connection,
                 std::shared_ptr<HostSession> session)
       : host_(host),
         timer_(timer),
-        notices_(notices),
+        connection_(std::move(connection)),
         session_(std::move(session)) {}
   ~SessionServer() noexcept { host_.EndSession(*session_); }
 
@@ -98,7 +99,8 @@ class SessionServer final : public rpc::Session::Server {
   }
 
   void Observe(VirtualMachine& machine, rpc::NodeObserver::Client observer) {
-    notices_.add(
+    if (connection_->notices.get() == nullptr) return;
+    connection_->notices->add(
         machine.WhenEnded()
             .then([observer = kj::mv(observer)](NodeExit exit) mutable {
               auto request = observer.diedRequest();
@@ -111,7 +113,7 @@ class SessionServer final : public rpc::Session::Server {
 
   NodeHost& host_;
   kj::Timer& timer_;
-  kj::TaskSet& notices_;
+  std::shared_ptr<ConnectionState> connection_;
   std::shared_ptr<HostSession> session_;
 };
 
@@ -182,13 +184,12 @@ class AdminServer final : public rpc::Admin::Server {
 
 class IaasServer final : public rpc::Iaas::Server {
  public:
-  IaasServer(NodeHost& host, kj::Timer& timer, kj::TaskSet& notices,
-             Credentials peer, kj::Function<void()> stay)
+  IaasServer(NodeHost& host, kj::Timer& timer,
+             std::shared_ptr<ConnectionState> connection, Credentials peer)
       : host_(host),
         timer_(timer),
-        notices_(notices),
-        peer_(std::move(peer)),
-        stay_(kj::mv(stay)) {}
+        connection_(std::move(connection)),
+        peer_(std::move(peer)) {}
 
   kj::Promise<void> openSession(OpenSessionContext context) override {
     const auto params = context.getParams();
@@ -196,14 +197,14 @@ class IaasServer final : public rpc::Iaas::Server {
     auto session =
         host_.OpenSession(peer_, std::string(label.begin(), label.size()),
                           FromRpc(params.getNetwork()));
-    stay_();
-    context.getResults().setSession(
-        kj::heap<SessionServer>(host_, timer_, notices_, std::move(session)));
+    connection_->stays = true;
+    context.getResults().setSession(kj::heap<SessionServer>(
+        host_, timer_, connection_, std::move(session)));
     return kj::READY_NOW;
   }
 
   kj::Promise<void> stay(StayContext) override {
-    stay_();
+    connection_->stays = true;
     return kj::READY_NOW;
   }
 
@@ -215,18 +216,17 @@ class IaasServer final : public rpc::Iaas::Server {
  private:
   NodeHost& host_;
   kj::Timer& timer_;
-  kj::TaskSet& notices_;
+  std::shared_ptr<ConnectionState> connection_;
   Credentials peer_;
-  kj::Function<void()> stay_;
 };
 
 }  // namespace
 
 rpc::Iaas::Client MakeIaasServer(NodeHost& host, kj::Timer& timer,
-                                 kj::TaskSet& notices, Credentials peer,
-                                 kj::Function<void()> stay) {
-  return kj::heap<IaasServer>(host, timer, notices, std::move(peer),
-                              kj::mv(stay));
+                                 std::shared_ptr<ConnectionState> connection,
+                                 Credentials peer) {
+  return kj::heap<IaasServer>(host, timer, std::move(connection),
+                              std::move(peer));
 }
 
 }  // namespace ebbrt::iaas

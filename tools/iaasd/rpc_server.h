@@ -1,7 +1,9 @@
 // The daemon's side of the protocol in iaas.capnp.
 #pragma once
 
-#include <kj/function.h>
+#include <kj/async.h>
+
+#include <memory>
 
 #include "credentials.h"
 #include "iaas.capnp.h"
@@ -9,12 +11,18 @@
 
 namespace ebbrt::iaas {
 
+// What the capabilities that a connection gave out know of it. They share it
+// with the connection, and may last longer: there are calls that go on when the
+// connection they came from is gone.
+struct ConnectionState {
+  kj::Own<kj::TaskSet> notices;  // of nodes' ends; null: nobody is to be told
+  bool stays = false;            // a private daemon stays for it
+};
+
 // What a connection of `peer` gets. `host` and `timer` must outlive all
-// capabilities. Notices of nodes' ends go out in `notices`, which outlive the
-// connection's capabilities but not the connection. `stay` runs when the
-// connection becomes one that a private daemon stays for.
+// capabilities.
 rpc::Iaas::Client MakeIaasServer(NodeHost& host, kj::Timer& timer,
-                                 kj::TaskSet& notices, Credentials peer,
-                                 kj::Function<void()> stay);
+                                 std::shared_ptr<ConnectionState> connection,
+                                 Credentials peer);
 
 }  // namespace ebbrt::iaas

@@ -52,17 +52,17 @@ FdPair MakeSocketPair() {
 
 // A file without a name that holds `text`.
 kj::AutoCloseFd MakeMemoryFile(const std::string& text,
-                               const Credentials& owner) {
+                               const Credentials& reader) {
   kj::AutoCloseFd fd(memfd_create("ebbrt-node", MFD_CLOEXEC));
   if (fd.get() < 0) ThrowErrno("memfd");
   if (write(fd.get(), text.data(), text.size()) !=
       static_cast<ssize_t>(text.size())) {
     ThrowErrno("memfd");
   }
-  // QEMU opens it anew under the owner's rights.
+  // QEMU opens it anew under the reader's rights.
   fchmod(fd.get(), 0600);
-  if (geteuid() == 0 && owner.uid != 0 &&
-      fchown(fd.get(), owner.uid, owner.gid) != 0) {
+  if (geteuid() == 0 && reader.uid != 0 &&
+      fchown(fd.get(), reader.uid, reader.gid) != 0) {
     ThrowErrno("memfd");
   }
   return fd;
@@ -128,15 +128,19 @@ void VirtualMachine::Launch(MachineStart start) {
   plan.monitor_fd = monitor.second.get();
   kj::AutoCloseFd config;
   if (plan.command_line.size() <= kMaxConfigCommandLine) {
-    config = MakeMemoryFile(QemuConfig(plan.command_line), facts_.owner);
+    config = MakeMemoryFile(QemuConfig(plan.command_line), start.runs_as);
     plan.config_fd = config.get();
+  }
+  for (const auto& line : QemuGreeting(plan)) {
+    greeting_ += line;
+    ++answers_due_;
   }
   SpawnRequest request{.arguments = {},
                        .stdin_fd = -1,
                        .stdout_fd = console.second.get(),
                        .stderr_fd = errors.second.get(),
                        .inherited = {plan.image_fd, plan.monitor_fd},
-                       .rights = facts_.owner};
+                       .rights = start.runs_as};
   if (plan.config_fd >= 0) request.inherited.push_back(plan.config_fd);
   if (network_) {
     plan.network = network_->plan;
@@ -211,17 +215,25 @@ kj::Promise<void> VirtualMachine::ReadMonitor() {
       });
 }
 
-// Looks for the two messages that matter, each on a line of its own; the text
+void VirtualMachine::HandleAnswer(const std::string& line) {
+  if (answers_due_ == 0) return;
+  if (line.starts_with("{\"error\"")) {
+    error_text_ += line;
+    Kill("QEMU does not take its command line: " + line);
+  } else if (line.starts_with("{\"return\"") && --answers_due_ == 0) {
+    running_ = true;
+    running_signal_.fulfiller->fulfill();
+  }
+}
+
+// Looks for the messages that matter, each on a line of its own; the text
 // is QEMU's, a guest has no way to write any of it.
 void VirtualMachine::HandleMonitor() {
   constexpr std::string_view kReason = "\"reason\": \"";
   for (size_t end; (end = monitor_text_.find('\n')) != std::string::npos;) {
     const std::string line = monitor_text_.substr(0, end);
     monitor_text_.erase(0, end + 1);
-    if (!running_ && line.starts_with("{\"return\"")) {
-      running_ = true;
-      running_signal_.fulfiller->fulfill();
-    }
+    HandleAnswer(line);
     if (line.find("\"event\": \"SHUTDOWN\"") == std::string::npos) continue;
     const size_t at = line.find(kReason);
     if (at == std::string::npos) continue;
@@ -237,14 +249,12 @@ kj::Promise<NodeExit> VirtualMachine::AwaitEnd() {
     return kj::evalNow(operation).eagerlyEvaluate([](kj::Exception&&) {});
   };
   // QEMU answers, and reports events, once it has been greeted.
-  static constexpr std::string_view kGreeting =
-      "{\"execute\":\"qmp_capabilities\"}\n";
   auto output = kj::heapArrayBuilder<kj::Promise<void>>(4);
   output.add(start([this]() { return ReadConsole(); }));
   output.add(start([this]() { return ReadErrors(); }));
   output.add(start([this]() { return ReadMonitor(); }));
   output.add(start([this]() {
-    return monitor_->write(kGreeting.data(), kGreeting.size());
+    return monitor_->write(greeting_.data(), greeting_.size());
   }));
   return process_->OnExit().then(
       [this, all = kj::joinPromises(output.finish())](int status) mutable {

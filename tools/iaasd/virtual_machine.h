@@ -46,6 +46,7 @@ struct MachineFacts {
 struct MachineStart {
   MachineFacts facts;
   QemuPlan plan;
+  Credentials runs_as;  // the owner, or who stands in for root
   kj::AutoCloseFd image;
   std::unique_ptr<NodeNetwork> network;  // null: none
 };
@@ -85,6 +86,7 @@ class VirtualMachine : public kj::Refcounted {
   kj::Promise<void> ReadErrors();
   kj::Promise<void> ReadMonitor();
   void HandleMonitor();
+  void HandleAnswer(const std::string& line);
   kj::Promise<NodeExit> AwaitEnd();
   NodeExit Finish(int status);
   NodeExit Judge(int status) const;
@@ -107,6 +109,8 @@ class VirtualMachine : public kj::Refcounted {
 
   std::string error_text_;    // what QEMU said on its standard error
   std::string monitor_text_;  // the last of what its monitor said
+  std::string greeting_;      // what its monitor is told
+  size_t answers_due_ = 0;    // to that; the machine runs when all have come
   std::string shutdown_reason_;
   std::string killed_why_;
   bool running_ = false;

@@ -44,7 +44,7 @@ void* MapNewStack() {
     slot = next_slot;
     next_slot += StackSlot();
   }
-  uint64_t lowest = slot + kContextSize + kGuardSize;
+  uint64_t lowest = slot + kContextSize + GuardSize();
   if (slot + StackSlot() > kStackRegion + kRegionSize ||
       !MapPart(slot, memory, kContextSize) ||
       !MapPart(lowest, memory + kContextSize, StackSize())) {

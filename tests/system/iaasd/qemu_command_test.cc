@@ -67,19 +67,37 @@ TEST(QemuArguments, ALoneProcessorKeepsItsBarriersUnderTranslation) {
   EXPECT_EQ(Value(QemuArguments(plan), "-smp"), "4");
 }
 
-TEST(QemuArguments, ACommandLineIsOneWordWhateverIsInIt) {
-  const auto words = QemuArguments(Plan());
-  EXPECT_EQ(Value(words, "-append"), "-append -kernel /etc/passwd");
-  EXPECT_EQ(std::ranges::count(words, "-kernel"), 1);
+TEST(QemuArguments, TheCommandLineIsInNone) {
+  for (const int config_fd : {-1, 13}) {
+    auto plan = Plan();
+    plan.config_fd = config_fd;
+    const auto words = QemuArguments(plan);
+    EXPECT_EQ(std::ranges::count(words, "-kernel"), 1);
+    EXPECT_TRUE(std::ranges::none_of(words, [](const std::string& word) {
+      return word.find("/etc/passwd") != std::string::npos;
+    }));
+  }
 }
 
-TEST(QemuArguments, AConfigFileTakesTheCommandLinesPlace) {
+TEST(QemuArguments, AConfigFileHasTheCommandLine) {
   auto plan = Plan();
   plan.config_fd = 13;
   const auto words = QemuArguments(plan);
-  EXPECT_FALSE(Has(words, "-append"));
   EXPECT_EQ(Value(words, "-readconfig"), "/proc/self/fd/13");
+  EXPECT_FALSE(Has(words, "-preconfig"));
   EXPECT_EQ(QemuConfig("a b"), "[machine]\n  append = \"a b\"\n");
+  EXPECT_EQ(QemuGreeting(plan).size(), 1u);
+}
+
+TEST(QemuArguments, OrTheMonitorIsToldIt) {
+  auto plan = Plan();
+  plan.command_line = "a\\b c";
+  EXPECT_TRUE(Has(QemuArguments(plan), "-preconfig"));
+  const auto lines = QemuGreeting(plan);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[1], R"({"execute":"qom-set","arguments":{"path":"/machine",)"
+                      R"("property":"append","value":"a\\b c"}})"
+                      "\n");
 }
 
 TEST(QemuArguments, OfAPcWithSeveralQueues) {

@@ -12,6 +12,11 @@
 #include "common/check.h"
 #include "common/event_manager.h"
 #include "common/runtime.h"
+#include "native/core_block.h"
+#include "native/cpu.h"
+#include "native/page_table.h"
+#include "native/platform_info.h"
+#include "native/stack_region.h"
 #include "native/virtual_memory.h"
 #include "platform/core.h"
 #include "platform/log.h"
@@ -45,6 +50,38 @@ void WriteToConstant() { Write(reinterpret_cast<uintptr_t>("a constant")); }
 }
 void OverflowStack() { RunOutOfStack(0); }
 
+/// The end of the stack that the caller runs on, one of the region.
+uintptr_t StackEnd() {
+  return (ebbrt::StackPointer() & ~(ebbrt::StackSlot() - 1)) +
+         ebbrt::kContextSize + ebbrt::GuardSize();
+}
+
+/// As a function with a large array does: it doesn't touch the page below the
+/// stack, but the one that is beyond.
+[[gnu::noinline]] void ReachOverAPage() {
+  auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  auto* room = static_cast<volatile char*>(
+      __builtin_alloca(here - StackEnd() + ebbrt::kPageSize * 3 / 2));
+  *room = 1;
+}
+
+/// Constructors run on the boot stack.
+const struct OverflowsBootStack {
+  OverflowsBootStack() {
+    auto line = ebbrt::Platform().command_line;
+    if (line.find("overflow-boot-stack") != line.npos) OverflowStack();
+  }
+} overflows_boot_stack;
+
+void OverflowInterruptStack(ebbrt::InterruptStack stack) {
+  const auto& task = ebbrt::first_core_block.task_state;
+  uint64_t top = task.interrupt_stacks[static_cast<unsigned>(stack) - 1];
+  asm volatile("mov %0, %%rsp; call *%1"
+               :
+               : "r"(top), "r"(&OverflowStack)
+               : "memory");
+}
+
 [[gnu::noinline]] void Execute(void* code) {
   reinterpret_cast<void (*)()>(code)();
   asm volatile("");  // no tail call: this frame has to be in the backtrace
@@ -60,6 +97,33 @@ void ExecuteHeap() {
   Execute(ret);
 }
 void ExecuteNull() { Execute(nullptr); }
+void ExecuteConstant() {
+  static const volatile unsigned char ret[] = {0xC3};
+  Execute(const_cast<unsigned char*>(ret));
+}
+void ExecuteStack() {
+  volatile unsigned char ret[] = {0xC3};
+  Execute(const_cast<unsigned char*>(ret));
+}
+
+/// Could it be written, code could be made writable.
+void WriteToPageTable(unsigned level) {
+  auto text = reinterpret_cast<uint64_t>(&WriteToText);
+  auto* table = reinterpret_cast<ebbrt::PageTable*>(ebbrt::cpu::ReadCr3());
+  for (unsigned at = ebbrt::kTopLevel; at > level; --at) {
+    table = table->Entry(text, at).Table();
+  }
+  Write(reinterpret_cast<uintptr_t>(&table->Entry(text, level)));
+}
+
+void WriteToInterruptTable() {
+  struct [[gnu::packed]] {
+    uint16_t limit;
+    uint64_t base;
+  } pointer;
+  asm volatile("sidt %0" : "=m"(pointer));
+  Write(pointer.base);
+}
 
 void BreakInvariant() { EBBRT_CHECK(forty_two == 43, "the number is wrong"); }
 void Assert() { assert(forty_two == 43); }
@@ -80,9 +144,13 @@ void PushToNowhere() {
   asm volatile("mov $0x7000000000, %%rsp; push %%rax" : : : "memory");
 }
 
+void RunCase(const std::string& name);
+
+/// The case that the second argument names, there.
 void FaultOnLastCore() {
   auto last = static_cast<ebbrt::CoreId>(ebbrt::platform::CoreCount() - 1);
-  ebbrt::EventManager::SpawnRemote([] { WriteToNull(); }, last);
+  ebbrt::EventManager::SpawnRemote(
+      [] { RunCase(ebbrt::runtime::Arguments().at(1)); }, last);
   ebbrt::EventContext never;
   ebbrt::event_manager->SaveContext(never);
 }
@@ -135,11 +203,9 @@ void ExhaustDemand() {
 void FaultAtTheStackEnd() {
   static void* region = ebbrt::virtual_memory->Reserve(
       4096, 4096, [](const ebbrt::PageFault&) { return true; });
-  auto stack = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  uintptr_t guard_end = (stack & ~(uintptr_t{128} * 1024 - 1)) + 2 * 4096;
   asm volatile("mov %0, %%rsp; mov (%1), %%rax"
                :
-               : "r"(guard_end + 256), "r"(region)
+               : "r"(StackEnd() + 256), "r"(region)
                : "memory");
 }
 
@@ -155,10 +221,22 @@ const std::map<std::string, std::function<void()>> kCases = {
     {"read-null", ReadFromNull},
     {"write-text", WriteToText},
     {"write-constant", WriteToConstant},
+    {"write-table-1", [] { WriteToPageTable(1); }},
+    {"write-table-4", [] { WriteToPageTable(4); }},
+    {"write-interrupt-table", WriteToInterruptTable},
     {"overflow-stack", OverflowStack},
+    {"reach-over-a-page", ReachOverAPage},
+    {"overflow-fault-stack",
+     [] { OverflowInterruptStack(ebbrt::InterruptStack::kFaults); }},
+    {"overflow-disaster-stack",
+     [] { OverflowInterruptStack(ebbrt::InterruptStack::kDisasters); }},
+    {"overflow-nmi-stack",
+     [] { OverflowInterruptStack(ebbrt::InterruptStack::kNmi); }},
     {"execute-data", ExecuteData},
     {"execute-heap", ExecuteHeap},
     {"execute-null", ExecuteNull},
+    {"execute-constant", ExecuteConstant},
+    {"execute-stack", ExecuteStack},
     {"check", BreakInvariant},
     {"assert", Assert},
     {"abort", Abort},
@@ -178,16 +256,20 @@ const std::map<std::string, std::function<void()>> kCases = {
     {"exit-3", [] { ebbrt::runtime::Exit(3); }},
 };
 
+void RunCase(const std::string& name) {
+  auto found = kCases.find(name);
+  if (found == kCases.end()) {
+    WriteConsole("faults: name a case after --\n");
+    ebbrt::runtime::Exit(2);
+  }
+  found->second();
+  WriteConsole("survived\n");
+  ebbrt::runtime::Exit(0);
+}
+
 }  // namespace
 
 void ebbrt::AppMain() {
   const auto& arguments = runtime::Arguments();
-  auto found = arguments.empty() ? kCases.end() : kCases.find(arguments[0]);
-  if (found == kCases.end()) {
-    WriteConsole("faults: name a case after --\n");
-    runtime::Exit(2);
-  }
-  found->second();
-  WriteConsole("survived\n");
-  runtime::Exit(0);
+  RunCase(arguments.empty() ? "" : arguments[0]);
 }

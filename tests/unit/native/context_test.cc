@@ -188,11 +188,14 @@ TEST(Gthread, KeysAreDestroyedWithTheirThread) {
   EXPECT_EQ(ebbrt_gthread_key_delete(key), 0);
 }
 
-TEST(Stack, LiesAboveAnUnmappedPageAndComesFromThePool) {
+TEST(Stack, LiesAboveAGuardAndComesFromThePool) {
   platform::Stack stack = platform::AllocateStack();
   EXPECT_EQ(stack.size, StackSize());
   auto lowest = reinterpret_cast<uint64_t>(stack.lowest);
+  EXPECT_GE(GuardSize(), kPageSize);
   EXPECT_TRUE(IsStackGuard(lowest - 1));
+  EXPECT_TRUE(IsStackGuard(lowest - GuardSize()));
+  EXPECT_FALSE(IsStackGuard(lowest - GuardSize() - 1));  // the context
   EXPECT_FALSE(IsStackGuard(lowest));
   platform::FreeStack(stack);
   platform::Stack again = platform::AllocateStack();
