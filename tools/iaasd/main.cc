@@ -38,6 +38,9 @@ constexpr char kUsage[] =
     "  --accel auto|kvm|tcg which accelerator QEMU uses (default: auto)\n"
     "  --max-cores N        most cores of a node (default: 64)\n"
     "  --max-nodes N        most nodes at a time (default: 64)\n"
+    "  --metrics [ADDR:]PORT  serve metrics in Prometheus' text format, to\n"
+    "                       whoever reaches it (default: not; ADDR: "
+    "127.0.0.1)\n"
     "  --foreground         stay in the foreground, log to standard error\n"
     "Used by the client library:\n"
     "  --notify-fd N        say there \"ready\" or what failed\n"
@@ -83,6 +86,8 @@ bool Apply(std::string_view option, std::string_view value, Options& options) {
     options.config.limits.max_cores = ParseNumber(option, value);
   } else if (option == "--max-nodes") {
     options.config.limits.max_nodes = ParseNumber(option, value);
+  } else if (option == "--metrics") {
+    options.config.metrics = value;
   } else if (option == "--notify-fd") {
     options.notify_fd = static_cast<int>(ParseNumber(option, value));
   } else if (option == "--exit-with-client") {
