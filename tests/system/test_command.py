@@ -20,7 +20,8 @@ from command.testing.counts import Counts, of_googletest  # noqa: E402
 from command.testing.steps import Options  # noqa: E402
 
 COMMAND = ROOT / "ebbrt"
-SUBCOMMANDS = ("run", "bench", "test", "build", "nodes", "console", "kill", "doctor")
+SUBCOMMANDS = ("run", "bench", "test", "build", "nodes", "console", "kill", "top", "gdb",
+               "doctor")
 
 
 def ebbrt(*words: str, **options) -> subprocess.CompletedProcess:

@@ -7,7 +7,18 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from . import applications, benches, builds, doctor, node, nodes, paths, progress
+from . import (
+    applications,
+    benches,
+    builds,
+    doctor,
+    gdb,
+    node,
+    nodes,
+    paths,
+    progress,
+    top,
+)
 from .problems import Problem, UsageProblem
 from .testing import plan
 from .testing.steps import Options
@@ -200,6 +211,35 @@ def _add_nodes(commands) -> None:
     parser.set_defaults(action=lambda a: nodes.iaasctl(["kill", a.node]))
 
 
+def _add_operations(commands) -> None:
+    parser = commands.add_parser(
+        "top",
+        help="show the machines that run, what they cost and what they do",
+        description="A table, anew every few seconds until Ctrl-C.",
+    )
+    parser.add_argument("--once", action="store_true", help="one table, as without a terminal")
+    parser.add_argument(
+        "--interval",
+        type=_positive,
+        default=1,
+        metavar="SECONDS",
+        help="between two looks (default: 1)",
+    )
+    parser.set_defaults(action=lambda a: top.run(a.once, a.interval))
+
+    parser = commands.add_parser(
+        "gdb",
+        help="debug a machine that runs",
+        description="Stops the machine and opens gdb with the image's symbols and the "
+        "commands `ebbrt cores`, `ebbs`, `events`, `connections` and `allocators`; the "
+        "machine goes on when gdb ends.",
+    )
+    parser.add_argument("node", metavar="NODE", help="its number, from `ebbrt nodes`")
+    parser.add_argument("--symbols", metavar="FILE", help="the image with debugging information")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="for gdb")
+    parser.set_defaults(action=lambda a: gdb.run(a.node, a.symbols, a.words))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(
@@ -213,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
     _add_test(commands)
     _add_build(commands)
     _add_nodes(commands)
+    _add_operations(commands)
     doctor_parser = commands.add_parser("doctor", help="what this machine has and lacks")
     doctor_parser.set_defaults(action=lambda _: doctor.report())
     clean_parser = commands.add_parser(

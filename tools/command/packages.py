@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "python3-dev",
     ),
     "run": ("qemu-system-x86", "iproute2"),
+    "gdb": ("gdb",),
     "python": ("python3-numpy", "python3-tqdm"),
     "sage": ("sagemath",),  # some GB
     "test": (
@@ -43,6 +44,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "iperf3",
         "python3-scapy",
         "wrk",
+        "gdb",
+        "python3-prometheus-client",
         "npm",
     ),
     # Whose installation starts a server: only where nobody else works.

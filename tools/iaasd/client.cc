@@ -98,6 +98,18 @@ Node Session::Allocate(NodeSpec spec, NodeCallbacks callbacks) {
       std::make_shared<Node::Impl>(impl_->loop, id, std::move(listener)));
 }
 
+void Session::SetMetrics(const std::string& endpoint) {
+  impl_->loop->Post([session = impl_->id, endpoint](LoopState& state) {
+    const auto found = state.sessions.find(session);
+    if (found == state.sessions.end()) return;
+    auto request = found->second.setMetricsRequest();
+    request.setEndpoint(endpoint.c_str());
+    // Nodes run without; who asks for their metrics finds none.
+    state.tasks.add(
+        request.send().ignoreResult().catch_([](kj::Exception&&) {}));
+  });
+}
+
 Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
@@ -199,6 +211,17 @@ void Client::Kill(uint32_t node) {
     auto request = state.iaas.adminRequest().send().getAdmin().killRequest();
     request.setNode(node);
     return request.send().then([](auto&&) { return true; });
+  });
+}
+
+std::string Client::Gdb(uint32_t node) {
+  return impl_->loop->Ask<std::string>([node](LoopState& state) {
+    auto request = state.iaas.adminRequest().send().getAdmin().gdbRequest();
+    request.setNode(node);
+    return request.send().then([](auto&& response) {
+      const auto path = response.getSocket();
+      return std::string(path.begin(), path.size());
+    });
   });
 }
 

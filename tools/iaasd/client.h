@@ -196,6 +196,9 @@ class Session {
   const SessionNetwork& Network() const;
   // Asks for a node. Returns at once; the callbacks tell the rest.
   Node Allocate(NodeSpec spec, NodeCallbacks callbacks);
+  // Tells the daemon where this process serves metrics, "127.0.0.1:PORT", for
+  // those who list its nodes. Returns at once; the daemon may refuse it.
+  void SetMetrics(const std::string& endpoint);
   explicit operator bool() const { return impl_ != nullptr; }
 
   class Impl;  // for the library only
@@ -218,7 +221,9 @@ struct NodeStatus {
   Machine machine = Machine::kMicrovm;
   uint32_t cores = 0;
   uint32_t memory_mib = 0;
-  pid_t pid = 0;  // of QEMU; 0 once it has ended
+  pid_t pid = 0;             // of QEMU; 0 once it has ended
+  std::string metrics = {};  // where its application serves them; or ""
+  uint32_t ebbrt_node = 0;   // what its application calls it; 0: not known
 };
 
 // What the daemon found on its machine.
@@ -263,6 +268,9 @@ class Client {
   std::vector<NodeStatus> List();
   DaemonInfo Info();
   void Kill(uint32_t node);
+  // Has the node's QEMU wait for gdb, which stops the node from the moment it
+  // connects until it detaches; gives the path of the socket.
+  std::string Gdb(uint32_t node);
   // Hands the console from byte `offset` on to `sink` (on the client's thread),
   // then returns; with kYes returns only once the node has ended.
   void Console(uint32_t node, uint64_t offset, Follow follow,

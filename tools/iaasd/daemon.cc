@@ -71,11 +71,18 @@ Daemon::Daemon(kj::AsyncIoContext& io, const DaemonConfig& config)
       socket_path_(config.socket),
       lock_(config.socket),
       state_(config.state_directory),
-      host_(LoopOf(io), state_, config.limits, config.accelerator),
+      host_(LoopOf(io), state_, config.socket, config.limits,
+            config.accelerator),
       tasks_(*this) {
   state_.CleanUp(Log);
   receiver_ = io.lowLevelProvider->wrapListenSocketFd(
       ListenAt(config.socket), kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
+  if (!config.metrics.empty()) {
+    metrics_.emplace(io, config.metrics, [this]() {
+      return MetricsText(host_, connections_.size());
+    });
+    tasks_.add(metrics_->Serve());
+  }
   if (config.lifetime_fd) {
     lifetime_ =
         io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(*config.lifetime_fd));

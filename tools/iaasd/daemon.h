@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "metrics_server.h"
 #include "node_host.h"
 #include "socket_lock.h"
 #include "state_directory.h"
@@ -19,6 +20,7 @@ struct DaemonConfig {
   std::string state_directory;
   AcceleratorChoice accelerator = AcceleratorChoice::kAutomatic;
   HostLimits limits;
+  std::string metrics;  // where to serve them (MetricsServer); "": nowhere
   // A socket that reads an end of file when the process that started this
   // private daemon is gone or done; nothing: serve until a signal.
   std::optional<int> lifetime_fd;
@@ -52,6 +54,7 @@ class Daemon : private kj::TaskSet::ErrorHandler {
   StateDirectory state_;
   NodeHost host_;
   kj::Own<kj::ConnectionReceiver> receiver_;
+  std::optional<MetricsServer> metrics_;
   kj::Own<kj::AsyncIoStream> lifetime_;
   char lifetime_byte_ = 0;
   uint32_t last_connection_ = 0;

@@ -46,6 +46,10 @@ interface Session {
   allocate @1 (spec :NodeSpec, observer :NodeObserver)
       -> (node :Node, info :NodeInfo);
   # Boots a machine; answers once QEMU runs it. Cancelling the call ends it.
+
+  setMetrics @2 (endpoint :Text);
+  # Where the session's application serves its metrics, for those who list its
+  # nodes; an endpoint of this machine's loopback.
 }
 
 struct SessionNetwork {
@@ -144,6 +148,8 @@ struct NodeStatus {
   cores @9 :UInt32;
   memoryMib @10 :UInt32;
   pid @11 :Int32;
+  metrics @12 :Text;      # where its application serves them; empty: nowhere
+  ebbrtNode @13 :UInt32;  # what its application calls it; 0: not known
 }
 
 struct DaemonInfo {
@@ -168,4 +174,8 @@ interface Admin {
   kill @2 (node :UInt32) -> (exit :NodeExit);
   console @3 (node :UInt32, offset :UInt64, follow :Bool, sink :ConsoleSink)
       -> (end :UInt64);
+
+  gdb @4 (node :UInt32) -> (socket :Text);
+  # Makes the node's QEMU wait for gdb at a Unix socket, to which only the node's
+  # owner and root may connect. Who does stops the node until they detach.
 }

@@ -19,9 +19,10 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: iaasctl [--socket PATH] COMMAND\n"
-    "  list                  the nodes you may see (root: all)\n"
+    "  list [--json]         the nodes you may see (root: all)\n"
     "  console NODE [-f]     what a node wrote; -f: and goes on writing\n"
     "  kill NODE             end a node\n"
+    "  gdb NODE              have a node wait for gdb; prints the socket\n"
     "  info                  what the daemon found on this machine\n"
     "  run IMAGE [options] [-- ARGUMENT...]\n"
     "                        boot an image, show its console, exit with its\n"
@@ -91,6 +92,55 @@ NetworkKind ParseNetwork(const std::string& text) {
                    "'");
 }
 
+// A JSON string (RFC 8259 §7).
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += std::string("\\") + c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
+      out += escaped;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+// For programs: an array of objects.
+int ListJson(const std::string& socket) {
+  auto client = Client::Connect(socket);
+  std::string out;
+  for (const auto& node : client.List()) {
+    const auto number = [&](const char* name, uint64_t value) {
+      out += std::string(", \"") + name + "\": " + std::to_string(value);
+    };
+    const auto text = [&](const char* name, std::string_view value) {
+      out += std::string(", \"") + name + "\": " + Quoted(value);
+    };
+    out += (out.empty() ? "{\"node\": " : ",\n {\"node\": ") +
+           std::to_string(node.id);
+    number("uid", node.uid);
+    text("label", node.label);
+    text("image", node.image);
+    text("state", node.state);
+    number("uptime_ms", static_cast<uint64_t>(node.uptime.count()));
+    text("address", node.address);
+    text("accelerator", node.accelerator);
+    text("machine", NameOf(node.machine));
+    number("cores", node.cores);
+    number("memory_mib", node.memory_mib);
+    number("pid", static_cast<uint64_t>(node.pid));
+    text("metrics", node.metrics);
+    number("ebbrt_node", node.ebbrt_node);
+    out += "}";
+  }
+  Print("[" + out + "]\n");
+  return 0;
+}
+
 int List(const std::string& socket) {
   auto client = Client::Connect(socket);
   std::printf("%-6s %-6s %-10s %-9s %-15s %-5s %-8s %-5s %-8s %s\n", "NODE",
@@ -144,6 +194,13 @@ int ShowConsole(const std::string& socket, const Words& words) {
   }
   const uint32_t number = ParseNumber(node);
   Client::Connect(socket).Console(number, 0, follow, Print);
+  return 0;
+}
+
+int Gdb(const std::string& socket, const Words& words) {
+  if (words.size() != 1) throw UsageError("gdb takes one node");
+  const uint32_t number = ParseNumber(words[0]);
+  Print(Client::Connect(socket).Gdb(number) + "\n");
   return 0;
 }
 
@@ -299,7 +356,9 @@ int Dispatch(std::string socket, Words words) {
   words.erase(words.begin());
   if (command == "console") return ShowConsole(socket, words);
   if (command == "kill") return Kill(socket, words);
+  if (command == "gdb") return Gdb(socket, words);
   if (command == "run") return Run(socket, words);
+  if (command == "list" && words == Words{"--json"}) return ListJson(socket);
   if (!words.empty()) throw UsageError(command + " takes no arguments");
   if (command == "list") return List(socket);
   if (command == "info") return ShowInfo(socket);

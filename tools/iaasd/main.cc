@@ -47,6 +47,9 @@ constexpr char kUsage[] =
     "user.\n"
     "  --qemu-user USER     as whom QEMU runs for root (default: nobody); for\n"
     "                       others it runs as they do\n"
+    "  --metrics [ADDR:]PORT  serve metrics in Prometheus' text format, to\n"
+    "                       whoever reaches it (default: not; ADDR: "
+    "127.0.0.1)\n"
     "  --foreground         stay in the foreground, log to standard error\n"
     "Used by the client library:\n"
     "  --notify-fd N        say there \"ready\" or what failed\n"
@@ -103,6 +106,8 @@ bool Apply(std::string_view option, std::string_view value, Options& options) {
   } else if (option == "--qemu-user") {
     options.config.limits.qemu_user = value;
     CredentialsOf(options.config.limits.qemu_user);  // throws if there is none
+  } else if (option == "--metrics") {
+    options.config.metrics = value;
   } else if (option == "--notify-fd") {
     options.notify_fd = static_cast<int>(ParseNumber(option, value));
   } else if (option == "--exit-with-client") {

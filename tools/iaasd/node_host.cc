@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
 #include "command_line.h"
@@ -20,6 +23,7 @@ constexpr size_t kMaxLabel = 256;
 // Machines that have ended, whose consoles are kept for a client that holds
 // them, per user.
 constexpr size_t kMaxEndedPerUser = 128;
+constexpr size_t kMaxEndpoint = 64;
 // Keeps tap names within the 15 characters of a link's name.
 constexpr uint32_t kMaxNodeId = 999999;
 constexpr uint64_t kMib = 1024 * 1024;
@@ -78,6 +82,33 @@ bool OpensKvm(const Credentials& user) {
          ((kvm.st_mode & S_IROTH) != 0 && (kvm.st_mode & S_IWOTH) != 0);
 }
 
+// Those that a killed daemon has left; the socket's lock says that it is gone.
+void RemoveGdbSockets(const std::string& prefix) {
+  const std::filesystem::path pattern(prefix);
+  std::error_code error;
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(pattern.parent_path(), error)) {
+    const bool ours =
+        entry.path().string().starts_with(prefix) && entry.is_socket(error);
+    if (ours) left.push_back(entry.path());
+  }
+  for (const auto& path : left) std::filesystem::remove(path, error);
+}
+
+// The node's id in its application, if the words tell one.
+uint32_t EbbrtNodeOf(const std::vector<std::string>& words) {
+  constexpr std::string_view kWord = "ebbrt.node=";
+  for (const auto& word : words) {
+    if (!word.starts_with(kWord)) continue;
+    uint32_t node = 0;
+    std::from_chars(word.data() + kWord.size(), word.data() + word.size(),
+                    node);
+    return node;
+  }
+  return 0;
+}
+
 // KVM only for those who may open it; the others get TCG, and a note.
 AcceleratorKind AcceleratorFor(const Credentials& runs_as,
                                const OpenedImage& image,
@@ -119,16 +150,18 @@ std::unique_ptr<NodeNetwork> Attach(HostSession& session, const NodeSpec& spec,
 
 MachineLease::~MachineLease() noexcept { host_.Release(*machine_); }
 
-NodeHost::NodeHost(Loop loop, StateDirectory& state, HostLimits limits,
-                   AcceleratorChoice choice)
+NodeHost::NodeHost(Loop loop, StateDirectory& state, const std::string& socket,
+                   HostLimits limits, AcceleratorChoice choice)
     : loop_(loop),
       state_(state),
+      gdb_prefix_(socket + ".gdb-"),
       limits_(Completed(std::move(limits))),
       qemu_user_(geteuid() == 0 ? WithKvm(CredentialsOf(limits_.qemu_user))
                                 : OwnCredentials()),
       shares_(limits_.user, geteuid()),
       accelerator_(ChooseAccelerator(loop.port, loop.timer, choice).fork()),
       tasks_(*this) {
+  RemoveGdbSockets(gdb_prefix_);
   tasks_.add(accelerator_.addBranch().then([](Accelerator accelerator) {
     Log(std::string("accelerator ") + Name(accelerator.kind) + ": " +
         accelerator.reason);
@@ -160,8 +193,27 @@ std::shared_ptr<HostSession> NodeHost::OpenSession(const Credentials& owner,
   return session;
 }
 
+void NodeHost::SetMetrics(HostSession& session, const std::string& endpoint) {
+  // A tool of another user, root's for one, will ask there.
+  const bool loopback =
+      endpoint.starts_with("127.") || endpoint.starts_with("[::1]:");
+  if (!loopback || endpoint.size() > kMaxEndpoint ||
+      endpoint.find_first_not_of("0123456789.:[]") != std::string::npos) {
+    throw UserError("metrics at '" + endpoint +
+                    "': the daemon notes a numeric endpoint of the loopback "
+                    "only, such as 127.0.0.1:9470");
+  }
+  metrics_[session.id] = endpoint;
+}
+
+std::string NodeHost::MetricsOf(const VirtualMachine& machine) const {
+  const auto found = metrics_.find(machine.Facts().session);
+  return found == metrics_.end() ? "" : found->second;
+}
+
 void NodeHost::EndSession(HostSession& session) {
   if (!session.network) return;
+  metrics_.erase(session.id);
   for (auto& [id, entry] : machines_) {
     if (entry.machine->Facts().session == session.id) {
       entry.machine->Kill("its session ended");
@@ -268,6 +320,7 @@ kj::Own<MachineLease> NodeHost::Launch(HostSession& session,
   start.runs_as = runs_as;
   start.facts = {.id = info.id,
                  .session = session.id,
+                 .ebbrt_node = EbbrtNodeOf(spec.words),
                  .owner = session.owner,
                  .label = session.label,
                  .image = spec.image,
@@ -300,7 +353,9 @@ kj::Own<MachineLease> NodeHost::Register(kj::Own<VirtualMachine> machine,
   const uint32_t id = facts.id;
   Log("node " + std::to_string(id) + " of session " +
       std::to_string(facts.session) + " started: " + facts.image);
+  ++counts_.started;
   tasks_.add(machine->WhenEnded().then([this, id](NodeExit exit) {
+    CountEnd(exit.kind);
     Log("node " + std::to_string(id) + " ended: " + exit.reason);
     machines_.at(id).ended = true;
     machines_.at(id).share.Release();
@@ -386,6 +441,33 @@ kj::Promise<DaemonInfo> NodeHost::Info() {
     }
     return info;
   });
+}
+
+void NodeHost::CountEnd(ExitKind kind) {
+  if (kind == ExitKind::kGuestExit) ++counts_.ended_by_guest;
+  if (kind == ExitKind::kKilled) ++counts_.ended_by_request;
+  if (kind == ExitKind::kCrashed) ++counts_.ended_by_crash;
+}
+
+std::vector<const VirtualMachine*> NodeHost::Running() const {
+  std::vector<const VirtualMachine*> running;
+  for (const auto& [id, entry] : machines_) {
+    if (!entry.machine->Ended()) running.push_back(entry.machine.get());
+  }
+  return running;
+}
+
+HostCounts NodeHost::Count() const {
+  HostCounts counts = counts_;
+  counts.running = Running().size();
+  counts.starting = shares_.Nodes() - counts.running;
+  for (const auto& [uid, sessions] : sessions_of_) counts.sessions += sessions;
+  counts.promised_memory = shares_.MemoryMib() << 20;
+  return counts;
+}
+
+kj::Promise<std::string> NodeHost::ListenForGdb(VirtualMachine& machine) {
+  return machine.ListenForGdb(gdb_prefix_ + std::to_string(machine.Facts().id));
 }
 
 bool NodeHost::AllEnded() const {

@@ -39,6 +39,18 @@ struct HostSession {
   std::unique_ptr<Network> network;  // null once ended
 };
 
+// What the daemon's metrics tell of all nodes together.
+struct HostCounts {
+  size_t running = 0;
+  size_t starting = 0;
+  uint64_t started = 0;  // ever, as the next three
+  uint64_t ended_by_guest = 0;
+  uint64_t ended_by_request = 0;
+  uint64_t ended_by_crash = 0;
+  size_t sessions = 0;
+  uint64_t promised_memory = 0;  // bytes, to those that run
+};
+
 class NodeHost;
 
 // The right to a machine. Destroying it ends the machine if it runs, and takes
@@ -62,12 +74,16 @@ class MachineLease {
 // promises whose text is for the user.
 class NodeHost : private kj::TaskSet::ErrorHandler {
  public:
-  NodeHost(Loop loop, StateDirectory& state, HostLimits limits,
-           AcceleratorChoice choice);
+  // `socket` is the daemon's; the sockets for gdb lie next to it.
+  NodeHost(Loop loop, StateDirectory& state, const std::string& socket,
+           HostLimits limits, AcceleratorChoice choice);
 
   std::shared_ptr<HostSession> OpenSession(const Credentials& owner,
                                            const std::string& label,
                                            NetworkKind network);
+  // Notes where the session's application serves metrics, an endpoint of this
+  // machine's loopback. Throws UserError.
+  void SetMetrics(HostSession& session, const std::string& endpoint);
   // Ends the session's machines and removes its network. Idempotent.
   void EndSession(HostSession& session);
 
@@ -82,6 +98,15 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   // Throws UserError if there is none of that number that `who` may see.
   VirtualMachine& Find(uint32_t id, const Credentials& who);
   kj::Promise<DaemonInfo> Info();
+  // VirtualMachine::ListenForGdb, at a socket next to the daemon's.
+  kj::Promise<std::string> ListenForGdb(VirtualMachine& machine);
+
+  // Where the application that `machine` is of serves metrics; "": nowhere.
+  std::string MetricsOf(const VirtualMachine& machine) const;
+
+  // For the daemon's own metrics.
+  HostCounts Count() const;
+  std::vector<const VirtualMachine*> Running() const;
 
   // Resolves when no QEMU is left; end the sessions first.
   kj::Promise<void> WhenEmpty();
@@ -104,6 +129,7 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   void Release(VirtualMachine& machine);
   kj::Own<MachineLease> Register(kj::Own<VirtualMachine> machine, NodeInfo info,
                                  UserShares::Share share);
+  void CountEnd(ExitKind kind);
   bool AllEnded() const;
   kj::Own<MachineLease> Launch(HostSession& session, const NodeSpec& spec,
                                OpenedImage image, UserShares::Share share,
@@ -113,12 +139,15 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
 
   Loop loop_;
   StateDirectory& state_;
+  std::string gdb_prefix_;
   const HostLimits limits_;
   const Credentials qemu_user_;
   UserShares shares_;
   kj::ForkedPromise<Accelerator> accelerator_;
   std::map<uint32_t, Entry> machines_;
   std::map<uid_t, uint32_t> sessions_of_;
+  std::map<uint32_t, std::string> metrics_;  // by session
+  HostCounts counts_;  // but for what can be counted when asked
   uint32_t last_id_ = 0;
   uint32_t last_session_ = 0;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_for_empty_;

@@ -204,6 +204,8 @@ void ToRpc(const NodeStatus& in, rpc::NodeStatus::Builder out) {
   out.setCores(in.cores);
   out.setMemoryMib(in.memory_mib);
   out.setPid(in.pid);
+  out.setMetrics(Text(in.metrics));
+  out.setEbbrtNode(in.ebbrt_node);
 }
 
 NodeStatus FromRpc(rpc::NodeStatus::Reader in) {
@@ -218,7 +220,9 @@ NodeStatus FromRpc(rpc::NodeStatus::Reader in) {
           .machine = FromRpc(in.getMachine()),
           .cores = in.getCores(),
           .memory_mib = in.getMemoryMib(),
-          .pid = in.getPid()};
+          .pid = in.getPid(),
+          .metrics = String(in.getMetrics()),
+          .ebbrt_node = in.getEbbrtNode()};
 }
 
 void ToRpc(const DaemonInfo& in, rpc::DaemonInfo::Builder out) {

@@ -64,6 +64,12 @@ class SessionServer final : public rpc::Session::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> setMetrics(SetMetricsContext context) override {
+    const auto endpoint = context.getParams().getEndpoint();
+    host_.SetMetrics(*session_, std::string(endpoint.begin(), endpoint.size()));
+    return kj::READY_NOW;
+  }
+
   kj::Promise<void> allocate(AllocateContext context) override {
     const auto params = context.getParams();
     NodeSpec spec = FromRpc(params.getSpec());
@@ -161,8 +167,16 @@ class AdminServer final : public rpc::Admin::Server {
         });
   }
 
+  kj::Promise<void> gdb(GdbContext context) override {
+    auto& machine = host_.Find(context.getParams().getNode(), peer_);
+    return host_.ListenForGdb(machine).then(
+        [context](std::string path) mutable {
+          context.getResults().setSocket(path.c_str());
+        });
+  }
+
  private:
-  static NodeStatus StatusOf(const VirtualMachine& machine) {
+  NodeStatus StatusOf(const VirtualMachine& machine) const {
     const auto& facts = machine.Facts();
     return {.id = facts.id,
             .uid = facts.owner.uid,
@@ -175,7 +189,9 @@ class AdminServer final : public rpc::Admin::Server {
             .machine = facts.machine,
             .cores = facts.cores,
             .memory_mib = facts.memory_mib,
-            .pid = machine.Pid()};
+            .pid = machine.Pid(),
+            .metrics = host_.MetricsOf(machine),
+            .ebbrt_node = facts.ebbrt_node};
   }
 
   NodeHost& host_;

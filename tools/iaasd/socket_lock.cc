@@ -92,7 +92,7 @@ SocketLock::~SocketLock() noexcept {
   if (!made_directory_.empty()) rmdir(made_directory_.c_str());
 }
 
-kj::AutoCloseFd ListenAt(const std::string& path) {
+kj::AutoCloseFd ListenAt(const std::string& path, const Credentials* only) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -117,7 +117,13 @@ kj::AutoCloseFd ListenAt(const std::string& path) {
       0) {
     throw Failed("can't bind the socket " + path);
   }
-  chmod(path.c_str(), geteuid() == 0 ? 0666 : 0600);
+  // Until here the process's umask has kept others from writing, and so from
+  // connecting.
+  if (only != nullptr && geteuid() == 0 &&
+      lchown(path.c_str(), only->uid, only->gid) != 0) {
+    throw Failed("can't give the socket " + path + " to its user");
+  }
+  chmod(path.c_str(), geteuid() == 0 && only == nullptr ? 0666 : 0600);
   if (listen(fd.get(), kBacklog) != 0) throw Failed("can't listen at " + path);
   return fd;
 }

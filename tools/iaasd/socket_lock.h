@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "credentials.h"
 #include "user_error.h"
 
 namespace ebbrt::iaas {
@@ -36,7 +37,9 @@ class SocketLock {
 
 // Binds and listens at `path`, taking the place of a socket that a crashed
 // daemon left. Every user may connect to root's daemon, only its own user to
-// another's. The holder of the path's SocketLock may call it. Throws UserError.
-kj::AutoCloseFd ListenAt(const std::string& path);
+// another's; with `only`, that user alone and root. The holder of the path's
+// SocketLock may call it. Throws UserError.
+kj::AutoCloseFd ListenAt(const std::string& path,
+                         const Credentials* only = nullptr);
 
 }  // namespace ebbrt::iaas

@@ -15,6 +15,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "socket_lock.h"
+#include "user_error.h"
+
 namespace ebbrt::iaas {
 namespace {
 
@@ -161,7 +164,7 @@ void VirtualMachine::Launch(MachineStart start) {
   if (network_) network_->CloseFds();
   console_pipe_ = loop_.io.wrapInputFd(kj::mv(console.first));
   error_pipe_ = loop_.io.wrapInputFd(kj::mv(errors.first));
-  monitor_ = loop_.io.wrapSocketFd(kj::mv(monitor.first));
+  monitor_ = loop_.io.wrapUnixSocketFd(kj::mv(monitor.first));
 }
 
 std::chrono::milliseconds VirtualMachine::Uptime() const {
@@ -233,6 +236,7 @@ void VirtualMachine::HandleMonitor() {
   for (size_t end; (end = monitor_text_.find('\n')) != std::string::npos;) {
     const std::string line = monitor_text_.substr(0, end);
     monitor_text_.erase(0, end + 1);
+    if (commands_.TakeLine(line)) continue;
     HandleAnswer(line);
     if (line.find("\"event\": \"SHUTDOWN\"") == std::string::npos) continue;
     const size_t at = line.find(kReason);
@@ -241,6 +245,47 @@ void VirtualMachine::HandleMonitor() {
     shutdown_reason_ = line.substr(from, line.find('"', from) - from);
   }
   KeepEnd(monitor_text_, kMaxMonitorText);
+}
+
+kj::Promise<std::string> VirtualMachine::ListenForGdb(const std::string& path) {
+  if (Ended() || !running_) {
+    throw UserError("node " + std::to_string(facts_.id) + " is " + StateText() +
+                    "; gdb needs one that runs");
+  }
+  if (gdb_path_.empty()) {
+    auto listening = ListenAt(path, &facts_.owner);
+    gdb_path_ = path;
+    gdb_ready_ = StartGdbServer(kj::mv(listening)).fork();
+  }
+  return gdb_ready_.addBranch()
+      .then([this]() { return gdb_path_; })
+      .attach(kj::addRef(*this));
+}
+
+// The socket is made by the daemon and handed over: so QEMU needs no right to
+// make files.
+kj::Promise<void> VirtualMachine::StartGdbServer(kj::AutoCloseFd listening) {
+  static constexpr char kChardev[] =
+      R"({"id": "gdb", "backend": {"type": "socket", "data": {)"
+      R"("addr": {"type": "fd", "data": {"str": "gdb"}}, )"
+      R"("server": true, "wait": false}}})";
+  static constexpr char kServe[] =
+      R"({"command-line": "gdbserver chardev:gdb"})";
+  const int fd = listening.get();
+  return commands_.Execute(*monitor_, "getfd", R"({"fdname": "gdb"})", fd)
+      .attach(kj::mv(listening))
+      .then([this](std::string) {
+        return commands_.Execute(*monitor_, "chardev-add", kChardev);
+      })
+      .then([this](std::string) {
+        return commands_.Execute(*monitor_, "human-monitor-command", kServe);
+      })
+      .then([](std::string answer) {
+        // It returns what the command has said, failures too.
+        if (answer.find("Waiting for gdb") == std::string::npos) {
+          throw UserError("QEMU does not wait for gdb: " + answer);
+        }
+      });
 }
 
 kj::Promise<NodeExit> VirtualMachine::AwaitEnd() {
@@ -268,7 +313,9 @@ NodeExit VirtualMachine::Finish(int status) {
   network_ = nullptr;
   console_pipe_ = nullptr;
   error_pipe_ = nullptr;
+  commands_.End();
   monitor_ = nullptr;
+  if (!gdb_path_.empty()) unlink(gdb_path_.c_str());
   console_->End();
   NodeExit exit = Judge(status);
   exit.console_tail = console_->Tail(kTailLines);

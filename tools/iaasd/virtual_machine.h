@@ -15,6 +15,7 @@
 #include "client.h"
 #include "console_log.h"
 #include "credentials.h"
+#include "monitor_commands.h"
 #include "qemu_command.h"
 #include "session_network.h"
 #include "state_directory.h"
@@ -32,6 +33,7 @@ struct Loop {
 struct MachineFacts {
   uint32_t id = 0;
   uint32_t session = 0;
+  uint32_t ebbrt_node = 0;  // what the application calls it; 0: was not told
   Credentials owner;
   std::string label;
   std::string image;
@@ -77,6 +79,10 @@ class VirtualMachine : public kj::Refcounted {
   kj::Promise<void> WhenRunning();
   // Resolves when QEMU is gone and its console complete. Any number of calls.
   kj::Promise<NodeExit> WhenEnded() { return ended_.addBranch(); }
+  // Makes QEMU wait for gdb at a socket at `path`, to which the owner alone may
+  // connect (and root); gives the path. Any number of calls. Who connects stops
+  // the machine until it detaches. Rejected when the machine has ended.
+  kj::Promise<std::string> ListenForGdb(const std::string& path);
   // Ends it at once; `why` becomes the reason. No effect once it has ended.
   void Kill(const std::string& why);
 
@@ -87,6 +93,7 @@ class VirtualMachine : public kj::Refcounted {
   kj::Promise<void> ReadMonitor();
   void HandleMonitor();
   void HandleAnswer(const std::string& line);
+  kj::Promise<void> StartGdbServer(kj::AutoCloseFd listening);
   kj::Promise<NodeExit> AwaitEnd();
   NodeExit Finish(int status);
   NodeExit Judge(int status) const;
@@ -102,7 +109,8 @@ class VirtualMachine : public kj::Refcounted {
   kj::Own<ChildProcess> process_;
   kj::Own<kj::AsyncInputStream> console_pipe_;
   kj::Own<kj::AsyncInputStream> error_pipe_;
-  kj::Own<kj::AsyncIoStream> monitor_;
+  kj::Own<kj::AsyncCapabilityStream> monitor_;
+  MonitorCommands commands_;
   kj::Array<char> console_buffer_;
   kj::Array<char> error_buffer_;
   kj::Array<char> monitor_buffer_;
@@ -113,6 +121,8 @@ class VirtualMachine : public kj::Refcounted {
   size_t answers_due_ = 0;    // to that; the machine runs when all have come
   std::string shutdown_reason_;
   std::string killed_why_;
+  std::string gdb_path_;  // of its socket, once somebody asked
+  kj::ForkedPromise<void> gdb_ready_ = nullptr;
   bool running_ = false;
   std::optional<NodeExit> exit_;
   kj::PromiseFulfillerPair<void> running_signal_;
