@@ -229,12 +229,13 @@ def context_on(lowest: int, size: int, code: range) -> Context | None:
 def contexts() -> list[Context]:
     """Every execution that was left, but for the loops that are kept to go on."""
     slot, size = linker_value("stack_slot"), linker_value("stack_size")
+    lowest = PAGE + linker_value("stack_guard")  # in a slot (native/stack_region.h)
     end = int(static("next_slot", "platform/stack.cc"))
     code = function_range("ebbrt::Fiber::SwitchTo")
     managers = [manager for core in range(256) if (manager := manager_of(core)) is not None]
     kept = {owned(spare) for manager in managers for spare in elements(manager["spares_"])}
     found = [
-        context_on(begin + 2 * PAGE, size, code) for begin in range(STACK_REGION, end, slot)
+        context_on(begin + lowest, size, code) for begin in range(STACK_REGION, end, slot)
     ]
     return [context for context in found if context and context.fiber not in kept]
 
