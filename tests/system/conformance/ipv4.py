@@ -10,7 +10,9 @@ from scapy.packet import Packet, Raw
 from raw_peer import Nothing, Station, stream
 
 from .case import When, case
-from .udp import PING, heard, is_error
+from .ping import goes_to, ping, pong, send_ping
+from .udp import is_error
+from .waits import no_faster_than_a_second, unanswered
 
 ONLY_4 = (4,)
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -97,21 +99,14 @@ def unasked(station: Station) -> str:
 def announcement(station: Station) -> str:
     station.fence()
     station.send_frame(_request(station, station.address, hwsrc=ANOTHER))
-    return _goes_to(station, ANOTHER)
-
-
-def _goes_to(station: Station, mac: str) -> str:
-    """To which address a packet for the station is sent then."""
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
-    pong = station.receive(lambda packet: UDP in packet and packet[UDP].dport == 4000)
-    return f"goes to the {'new' if pong.dst == mac else 'old'} address"
+    return goes_to(station, ANOTHER)
 
 
 @case(SECTION, "a packet waits for the address that it needs", "RFC 1122 §2.3.2.2",
       "asked; nothing yet; then it comes", ONLY_4)
 def waits(station: Station) -> str:
     station.answers = False
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
+    send_ping(station)
     question = station.question()
     try:
         yet = station.receive(seconds=0.3).summary()
@@ -119,8 +114,8 @@ def waits(station: Station) -> str:
         yet = "nothing yet"
     station.answers = True
     station.send_frame(station.answer(question))
-    pong = station.receive(lambda packet: UDP in packet)
-    then = "then it comes" if bytes(pong[UDP].payload) == b"pong" else pong.summary()
+    answer = pong(station)
+    then = "then it comes" if bytes(answer[UDP].payload) == b"pong" else answer.summary()
     return f"asked; {yet}; {then}"
 
 
@@ -128,19 +123,10 @@ def waits(station: Station) -> str:
       "asked more than once, not faster than once a second, and no more", ONLY_4,
       when=When.EARLY)
 def nobody(station: Station) -> str:
-    station.answers = False
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
-    times = []
-    try:
-        while True:
-            station.question(6)
-            times.append(time.monotonic())
-    except Nothing:
-        pass
-    waits = [later - earlier for earlier, later in zip(times, times[1:])]
-    slow = all(wait > 0.6 for wait in waits)  # of a second, on a machine that is late
-    return (f"asked {'more than once' if waits else 'once'}, "
-            f"{'not faster than once a second' if slow else 'faster'}, and no more")
+    times = unanswered(station)
+    return (f"asked {'more than once' if len(times) > 1 else 'once'}, "
+            f"{'not faster than once a second' if no_faster_than_a_second(times) else 'faster'}, "
+            "and no more")
 
 
 @case(SECTION, "the machine comes up", "RFC 5227 §2.3 (announces its address)",
@@ -178,50 +164,45 @@ def conflict(station: Station) -> str:
 SECTION = "IPv4"
 
 
-def _ping(station: Station, **fields) -> str:
-    station.send(station.ip(**fields) / UDP(sport=4000, dport=4) / Raw(PING))
-    return heard(station, 4000)
-
-
 @case(SECTION, "a wrong checksum of the header", "RFC 1122 §3.2.1.2", "nothing", ONLY_4)
 def header_checksum(station: Station) -> str:
-    return _ping(station, chksum=0xBAD)
+    return ping(station, chksum=0xBAD)
 
 
 @case(SECTION, "another version", "RFC 1122 §3.2.1.1", "nothing", ONLY_4)
 def version(station: Station) -> str:
-    return _ping(station, version=5)
+    return ping(station, version=5)
 
 
 @case(SECTION, "a time to live of 1 and of 0", "RFC 1122 §3.2.1.7 (taken)", "pong pong",
       ONLY_4)
 def time_to_live(station: Station) -> str:
-    station.send(station.ip(ttl=1) / UDP(sport=4000, dport=4) / Raw(PING))
-    return _ping(station, ttl=0)
+    send_ping(station, ttl=1)
+    return ping(station, ttl=0)
 
 
 @case(SECTION, "options", "RFC 1122 §3.2.1.8 (taken)", "pong", ONLY_4)
 def ip_options(station: Station) -> str:
-    return _ping(station, options=[IPOption_NOP(), IPOption_RR(routers=["0.0.0.0"])])
+    return ping(station, options=[IPOption_NOP(), IPOption_RR(routers=["0.0.0.0"])])
 
 
 @case(SECTION, "a length beyond the frame, and below the header's", "RFC 791 §3.1",
       "nothing", ONLY_4)
 def length(station: Station) -> str:
-    station.send(station.ip(len=200) / UDP(sport=4000, dport=4) / Raw(PING))
-    return _ping(station, len=19)
+    send_ping(station, len=200)
+    return ping(station, len=19)
 
 
 @case(SECTION, "a packet for another", "RFC 1122 §3.2.1.3 (dropped), §3.3.1 (no router)",
       "nothing", ONLY_4)
 def for_another(station: Station) -> str:
-    return _ping(station, dst="10.77.99.98")
+    return ping(station, dst="10.77.99.98")
 
 
 @case(SECTION, "a packet from the loopback's addresses", "RFC 1122 §3.2.1.3 (g)",
       "nothing", ONLY_4)
 def from_loopback(station: Station) -> str:
-    return _ping(station, src="127.0.0.1")
+    return ping(station, src="127.0.0.1")
 
 
 @case(SECTION, "a protocol that nobody knows", "RFC 1122 §3.2.2.1",
@@ -330,9 +311,9 @@ def other_types(station: Station) -> str:
       "may be fragmented on the way", ONLY_4)
 def fragmentation_needed(station: Station) -> str:
     """No path MTU discovery: DF is never set, so that no router asks."""
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
-    pong = station.receive(lambda packet: UDP in packet and packet[UDP].dport == 4000)
-    return "must not be fragmented" if pong[IP].flags.DF else "may be fragmented on the way"
+    send_ping(station)
+    set_ = pong(station)[IP].flags.DF
+    return "must not be fragmented" if set_ else "may be fragmented on the way"
 
 
 # --- fragments --------------------------------------------------------------------------

@@ -29,7 +29,9 @@ from scapy.packet import Packet, Raw
 from raw_peer import Nothing, Station, Tcp, stream
 
 from .case import When, case
-from .udp import PING, heard, is_error
+from .ping import goes_to, heard, ping, send_ping
+from .udp import is_error
+from .waits import no_faster_than_a_second, unanswered
 from .windows import flight
 
 ONLY_6 = (6,)
@@ -175,8 +177,7 @@ def claimed(station: Station) -> str:
                        IPv6(src=station.machine, dst=ALL_NODES, hlim=255) /
                        ICMPv6ND_NA(tgt=station.machine, R=0, S=0, O=1) /
                        ICMPv6NDOptDstLLAddr(lladdr=ANOTHER))
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
-    return f"it stays: {heard(station, 4000)}"
+    return f"it stays: {ping(station)}"
 
 
 def _advertise(station: Station, override: int, solicited: int = 0, to: str = "",
@@ -187,18 +188,12 @@ def _advertise(station: Station, override: int, solicited: int = 0, to: str = ""
                        ICMPv6NDOptDstLLAddr(lladdr=ANOTHER))
 
 
-def _goes_to(station: Station) -> str:
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
-    pong = station.receive(lambda packet: UDP in packet and packet[UDP].dport == 4000)
-    return f"goes to the {'new' if pong.dst == ANOTHER else 'old'} address"
-
-
 @case(SECTION, "an advertisement that overrides", "RFC 4861 §7.2.5",
       "goes to the new address", ONLY_6)
 def override(station: Station) -> str:
     station.fence()
     _advertise(station, override=1)
-    return _goes_to(station)
+    return goes_to(station, ANOTHER)
 
 
 @case(SECTION, "a solicitation of somebody known, with another address",
@@ -207,7 +202,7 @@ def moved(station: Station) -> str:
     station.fence()
     solicitation = _solicit(station, option=False) / ICMPv6NDOptSrcLLAddr(lladdr=ANOTHER)
     station.send_frame(solicitation)
-    return _goes_to(station)
+    return goes_to(station, ANOTHER)
 
 
 @case(SECTION, "an advertisement that does not override", "RFC 4861 §7.2.5",
@@ -216,7 +211,7 @@ def no_override(station: Station) -> str:
     station.fence()
     _advertise(station, override=0)
     _advertise(station, override=0, solicited=1, to=station.machine)
-    return _goes_to(station)
+    return goes_to(station, ANOTHER)
 
 
 @case(SECTION, "an advertisement that has come through a router", "RFC 4861 §7.1.2",
@@ -224,7 +219,7 @@ def no_override(station: Station) -> str:
 def advertisement_hop_limit(station: Station) -> str:
     station.fence()
     _advertise(station, override=1, hops=64)
-    return _goes_to(station)
+    return goes_to(station, ANOTHER)
 
 
 @case(SECTION, "a neighbour that does not answer any more", "RFC 4861 §7.3.3",
@@ -241,7 +236,7 @@ def unreachable(station: Station) -> str:
                 alone += 1
     except Nothing:
         pass
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
+    send_ping(station)
     question = station.question()
     group = "one to its group" if question[IPv6].dst.startswith("ff02::1:ff") else "no"
     return f"{alone} solicitations to it alone, then {group}"
@@ -250,16 +245,8 @@ def unreachable(station: Station) -> str:
 @case(SECTION, "nobody has the address", "RFC 4861 §7.2.2 (3 times, a second apart)",
       "3 times, not faster", ONLY_6, when=When.EARLY)
 def nobody(station: Station) -> str:
-    station.answers = False
-    station.send(station.ip() / UDP(sport=4000, dport=4) / Raw(PING))
-    times = []
-    try:
-        while True:
-            station.question(6)
-            times.append(time.monotonic())
-    except Nothing:
-        pass
-    slow = all(b - a > 0.6 for a, b in zip(times[1:], times[2:]))
+    times = unanswered(station)
+    slow = no_faster_than_a_second(times[1:])
     return f"{len(times)} times, {'not faster' if slow else 'faster'}"
 
 
@@ -362,7 +349,7 @@ def packet_for_another(station: Station) -> str:
       "nothing", ONLY_6)
 def bad_sources(station: Station) -> str:
     for source in ("ff02::1", "::1"):
-        station.send(station.ip(src=source) / UDP(sport=4000, dport=4) / Raw(PING))
+        send_ping(station, src=source)
     return heard(station, 4000)
 
 

@@ -8,53 +8,44 @@ from .opening import RESET_ACKNOWLEDGES
 SECTION = "TCP: resets and blind attacks"
 
 
-def _then(tcp: Tcp) -> str:
+def _after(station: Station, flags: str, *numbers: int) -> str:
+    """What comes of segments with these sequence numbers on a connection."""
+    tcp = Tcp(station).open()
+    for number in numbers:
+        tcp.send(flags, seq=number)
     return f"{tcp.heard()}; {tcp.told().split(' ', 1)[1]}"
 
 
 @case(SECTION, "a reset with the next number", "RFC 5961 §3.2",
       "nothing; Connection reset by peer")
 def reset(station: Station) -> str:
-    tcp = Tcp(station).open()
-    tcp.send("R")
-    return _then(tcp)
+    return _after(station, "R", 1)
 
 
 @case(SECTION, "a reset with another number in the window", "RFC 5961 §3.2",
       "ACK seq 1 ack 1; open")
 def reset_in_window(station: Station) -> str:
-    tcp = Tcp(station).open()
-    tcp.send("R", seq=1000)
-    return _then(tcp)
+    return _after(station, "R", 1000)
 
 
 @case(SECTION, "a reset outside of the window", "RFC 5961 §3.2", "nothing; open")
 def reset_outside(station: Station) -> str:
-    tcp = Tcp(station).open()
-    tcp.send("R", seq=1 + 70000)
-    tcp.send("R", seq=0)
-    return _then(tcp)
+    return _after(station, "R", 1 + 70000, 0)
 
 
 @case(SECTION, "a SYN in the window", "RFC 5961 §4.2", "ACK seq 1 ack 1; open")
 def syn_in_window(station: Station) -> str:
-    tcp = Tcp(station).open()
-    tcp.send("S", seq=1)
-    return _then(tcp)
+    return _after(station, "S", 1)
 
 
 @case(SECTION, "a SYN outside of the window", "RFC 5961 §4.2", "ACK seq 1 ack 1; open")
 def syn_outside(station: Station) -> str:
-    tcp = Tcp(station).open()
-    tcp.send("S", seq=1 + 70000)
-    return _then(tcp)
+    return _after(station, "S", 1 + 70000)
 
 
 @case(SECTION, "a SYN+ACK on a connection", "RFC 5961 §4.2", "ACK seq 1 ack 1; open")
 def syn_ack(station: Station) -> str:
-    tcp = Tcp(station).open()
-    tcp.send("SA", seq=0, ack=1)
-    return _then(tcp)
+    return _after(station, "SA", 0)
 
 
 @case(SECTION, "a hundred such SYNs", "RFC 5961 §7 (a limit on answers)",

@@ -7,10 +7,10 @@ from scapy.packet import Packet, Raw
 from raw_peer import Station
 
 from .case import case
+from .ping import PING, heard
 
 SECTION = "UDP"
 CLOSED = 99
-PING = b"ping"  # which the port of orders answers (net/conform.cc)
 
 
 def is_error(packet: Packet) -> bool:
@@ -18,12 +18,6 @@ def is_error(packet: Packet) -> bool:
     return (ICMP in packet and packet[ICMP].type in (3, 11, 12)
             or bytes(packet)[12:14] == b"\x86\xdd" and bytes(packet)[20] == 58
             and bytes(packet)[54] < 128)
-
-
-def heard(station: Station, port: int) -> str:
-    """What came to our port."""
-    found = station.received(lambda packet: UDP in packet and packet[UDP].dport == port)
-    return " ".join(bytes(packet[UDP].payload).decode() for packet in found) or "nothing"
 
 
 @case(SECTION, "a port that is closed", "RFC 1122 §4.1.3.1, RFC 4443 §3.1",
