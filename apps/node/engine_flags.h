@@ -10,9 +10,6 @@ inline void SetEngineFlags() {
   v8::V8::SetFlagsFromString("--single-threaded");
   // Code is written, then executed: no page is ever both.
   v8::V8::SetFlagsFromString("--no-write-code-using-rwx");
-  // The snapshots lie in the image, which nothing writes to: what was right when it was
-  // linked is.
-  v8::V8::SetFlagsFromString("--no-verify-snapshot-checksum");
 }
 
 #endif  // EBBRT_APPS_NODE_ENGINE_FLAGS_H_

@@ -162,6 +162,39 @@ class NodeTest(NodeCase):
             false
             """)
 
+    def test_a_cache_of_code_that_was_damaged_is_refused(self) -> None:
+        self.prints("""
+            const { Script } = require("vm");
+            // A cache fits every text of its length; one that was compiled needs none.
+            const text = number => `(function f(x) { return x * ${number} })`;
+            const cachedData = new Script(text(1000)).createCachedData();
+            console.log(new Script(text(1001), { cachedData }).cachedDataRejected);
+            let taken = 0;
+            for (let at = 32; at < cachedData.length; at++) {
+              const damaged = Buffer.from(cachedData);
+              damaged[at] ^= 1;
+              const script = new Script(text(2000 + at), { cachedData: damaged });
+              if (!script.cachedDataRejected) taken++;
+            }
+            console.log(taken);
+            """, """
+            false
+            0
+            """)
+
+    def test_it_starts_from_its_snapshot(self) -> None:
+        """Else all would work, but slowly: node's scripts come with the snapshot, or
+        from the cache of code beside it."""
+        self.script("console.log(1)")
+        result = self.namespace.run(
+            self.words("script.js"), cwd=self.files, capture_output=True, text=True, timeout=180,
+            env={**self.environment(), "NODE_DEBUG_NATIVE": "code_cache",
+                 "EBBRT_PROGRAM_ENVIRONMENT": "NODE_DEBUG_NATIVE"})
+        self.assertEqual((result.returncode, result.stdout), (0, "1\n"))
+        self.assertRegex(result.stderr, "Compiling net with code cache")
+        self.assertNotRegex(result.stderr, "without code cache|is rejected")
+        self.assertNotIn("internal/bootstrap/node", result.stderr)
+
     def test_an_exception_that_nobody_catches(self) -> None:
         (self.files / "script.js").write_text("function f() {\n  throw new Error('why');\n}\nf();\n")
         result = self.node("script.js")
