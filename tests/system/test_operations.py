@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import unittest
 
@@ -18,10 +17,7 @@ import harness
 from binary_client import connect_in, request, store
 from harness import HOSTED, NATIVE, ROOT, Namespace, eventually, inside, require
 from memcached_server import Server
-
-sys.path.insert(0, str(ROOT / "tools"))
-
-from command import top  # noqa: E402
+from prometheus_client.parser import text_string_to_metric_families
 
 DAEMON_PORT = 9470
 CORES = 2
@@ -47,10 +43,6 @@ class Metrics:
     """A page, read by Prometheus' own parser for Python."""
 
     def __init__(self, text: str) -> None:
-        try:
-            from prometheus_client.parser import text_string_to_metric_families
-        except ImportError:
-            raise unittest.SkipTest("needs Debian's python3-prometheus-client") from None
         self.families = {f.name: f for f in text_string_to_metric_families(text)}
         self.samples = [s for f in self.families.values() for s in f.samples]
 
@@ -104,8 +96,8 @@ class Serving(Server, unittest.TestCase):
                                    check=True, capture_output=True, text=True)
         return json.loads(listed.stdout)
 
-    def metrics(self, port: int) -> Metrics:
-        status, headers, text = page(self.namespace, port)
+    def metrics(self) -> Metrics:
+        status, headers, text = page(self.namespace, DAEMON_PORT)
         self.assertEqual(status, 200, text)
         self.assertTrue(headers["content-type"].startswith("text/plain; version=0.0.4"))
         return Metrics(text)
@@ -125,24 +117,13 @@ class Serving(Server, unittest.TestCase):
                 self.assertEqual(client.ask(request(binary.GET, b"k%d" % i)).value, b"v")
 
 
-class PartsTest(unittest.TestCase):
-    """The parts of the commands that have logic, without a machine."""
-
-    def test_the_process_of_a_node_is_measured(self) -> None:
-        cost = top.cost_of(os.getpid())
-        self.assertGreater(cost.resident_bytes, 1 << 20)
-        self.assertGreater(cost.cpu_seconds, 0)
-        self.assertIsNone(top.cost_of(1 << 30))
-
-
 class MetricsTest(Serving):
     """The daemon's page."""
 
     def test_every_family_has_help_and_a_kind(self) -> None:
-        for port in (DAEMON_PORT,):
-            for family in self.metrics(port).families.values():
-                self.assertIn(family.type, ("counter", "gauge"), family.name)
-                self.assertTrue(family.documentation, family.name)
+        for family in self.metrics().families.values():
+            self.assertIn(family.type, ("counter", "gauge"), family.name)
+            self.assertTrue(family.documentation, family.name)
 
     def test_other_requests_are_refused(self) -> None:
         self.assertEqual(page(self.namespace, DAEMON_PORT, "/nowhere")[0], 404)
@@ -151,7 +132,7 @@ class MetricsTest(Serving):
 
     def test_the_daemon_tells_what_nodes_cost(self) -> None:
         node = str(self.node["node"])
-        before = self.metrics(DAEMON_PORT)
+        before = self.metrics()
         self.assertEqual(before.value("ebbrt_iaasd_nodes", state="running"), 1)
         self.assertEqual(before.value("ebbrt_iaasd_node_cores", node=node), CORES)
         self.assertEqual(before.value("ebbrt_iaasd_node_memory_bytes", node=node),
@@ -159,7 +140,7 @@ class MetricsTest(Serving):
         self.assertEqual(before.value("ebbrt_iaasd_sessions"), 1)
         self.assertGreater(before.value("ebbrt_iaasd_node_resident_bytes", node=node), 1 << 20)
         self.work(300)
-        after = self.metrics(DAEMON_PORT)
+        after = self.metrics()
         self.assertGreater(after.value("ebbrt_iaasd_node_cpu_seconds_total", node=node),
                            before.value("ebbrt_iaasd_node_cpu_seconds_total", node=node))
 
@@ -169,7 +150,7 @@ class MetricsTest(Serving):
             self.assertNotIn(secret, text)
 
     def test_ends_of_nodes_are_counted_by_how(self) -> None:
-        before = self.metrics(DAEMON_PORT)
+        before = self.metrics()
         # An image that was booted by nobody serves until it is killed.
         image = NATIVE / "apps" / "memcached" / f"{self.image}.elf"
         run = self.namespace.start([HOSTED / "tools" / "iaasd" / "iaasctl", "run", image],
@@ -182,7 +163,7 @@ class MetricsTest(Serving):
         run.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(20), 137)
         self.assertTrue(eventually(lambda: len(self.nodes()) == 1))
-        after = self.metrics(DAEMON_PORT)
+        after = self.metrics()
         for name, labels in (("ebbrt_iaasd_nodes_started_total", {}),
                              ("ebbrt_iaasd_nodes_ended_total", {"how": "killed"})):
             self.assertEqual(after.value(name, **labels), before.value(name, **labels) + 1)

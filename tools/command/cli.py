@@ -214,7 +214,7 @@ def _add_nodes(commands) -> None:
 def _add_operations(commands) -> None:
     parser = commands.add_parser(
         "top",
-        help="show the machines that run, what they cost and what they do",
+        help="show the machines that run and what they cost",
         description="A table, anew every few seconds until Ctrl-C.",
     )
     parser.add_argument("--once", action="store_true", help="one table, as without a terminal")

@@ -1,57 +1,15 @@
 """`ebbrt top`: the machines that run and what they cost."""
 
-import dataclasses
-import os
 import pathlib
 import sys
 import time
 
 from . import nodes
 
-PAGE = os.sysconf("SC_PAGESIZE")
-TICKS = os.sysconf("SC_CLK_TCK")
 
-
-@dataclasses.dataclass(frozen=True)
-class Cost:
-    """What a process has cost its host so far."""
-
-    cpu_seconds: float
-    resident_bytes: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """All that is known at one moment; costs by the daemon's number."""
-
-    time: float
-    nodes: list[dict]
-    costs: dict[int, Cost]
-
-
-def cost_of(pid: int) -> Cost | None:
-    """From /proc/PID/stat, proc(5): fields 14, 15 and 24. None if it has ended."""
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return Cost((int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE)
-
-
-def look() -> Look:
-    """Asks the daemon and the kernel."""
-    listed = [node for node in nodes.listed() if not node["state"].startswith("ended")]
-    costs = {node["node"]: cost_of(node["pid"]) for node in listed}
-    return Look(
-        time.monotonic(),
-        listed,
-        {number: cost for number, cost in costs.items() if cost is not None},
-    )
-
-
-def _mebibytes(size: float | None) -> str:
-    return "-" if size is None else f"{size / (1 << 20):.0f}"
+def look() -> tuple[float, list[dict]]:
+    """The moment, and the nodes that run then, as the daemon tells them."""
+    return time.monotonic(), [node for node in nodes.listed() if node["pid"]]
 
 
 def _plain(text: str) -> str:
@@ -65,30 +23,27 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _row(node: dict, before: Look, now: Look) -> tuple[str, ...]:
-    number = node["node"]
-    seconds = now.time - before.time
-    cost, old_cost = now.costs.get(number), before.costs.get(number)
-    percent = "-"
-    if cost and old_cost and seconds > 0:
-        percent = f"{100 * (cost.cpu_seconds - old_cost.cpu_seconds) / seconds:.0f}"
+def _row(node: dict, before: dict | None, seconds: float) -> tuple[str, ...]:
+    """`before` is the node as it was so many seconds earlier, if it was there."""
+    percent = f"{(node['cpu_ms'] - before['cpu_ms']) / (10 * seconds):.0f}" if before else "-"
     label = f" ({node['label']})" if node["label"] else ""
     return (
-        str(number),
+        str(node["node"]),
         _plain(node["state"]),
         f"{node['uptime_ms'] / 1000:.0f}s",
         str(node["cores"]),
         str(node["memory_mib"]),
-        f"{cost.cpu_seconds:.1f}" if cost else "-",
+        f"{node['cpu_ms'] / 1000:.1f}",
         percent,
-        _mebibytes(cost.resident_bytes if cost else None),
+        f"{node['resident_bytes'] / (1 << 20):.0f}",
         _plain(pathlib.Path(node["image"]).name + label),
     )
 
 
-def table(before: Look, now: Look) -> str:
-    """The nodes of `now`, with rates since `before`."""
-    rows = [COLUMNS, *(_row(node, before, now) for node in now.nodes)]
+def table(before: tuple[float, list[dict]], now: tuple[float, list[dict]]) -> str:
+    """The nodes of a look, with rates since one before."""
+    earlier = {node["node"]: node for node in before[1]}
+    rows = [COLUMNS, *(_row(node, earlier.get(node["node"]), now[0] - before[0]) for node in now[1])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     lines = [
         "  ".join(
@@ -97,7 +52,7 @@ def table(before: Look, now: Look) -> str:
         ).rstrip()
         for row in rows
     ]
-    if not now.nodes:
+    if not now[1]:
         lines.append("no node runs")
     return "\n".join(lines)
 

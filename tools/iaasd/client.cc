@@ -98,18 +98,6 @@ Node Session::Allocate(NodeSpec spec, NodeCallbacks callbacks) {
       std::make_shared<Node::Impl>(impl_->loop, id, std::move(listener)));
 }
 
-void Session::SetMetrics(const std::string& endpoint) {
-  impl_->loop->Post([session = impl_->id, endpoint](LoopState& state) {
-    const auto found = state.sessions.find(session);
-    if (found == state.sessions.end()) return;
-    auto request = found->second.setMetricsRequest();
-    request.setEndpoint(endpoint.c_str());
-    // Nodes run without; who asks for their metrics finds none.
-    state.tasks.add(
-        request.send().ignoreResult().catch_([](kj::Exception&&) {}));
-  });
-}
-
 Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;

@@ -196,9 +196,6 @@ class Session {
   const SessionNetwork& Network() const;
   // Asks for a node. Returns at once; the callbacks tell the rest.
   Node Allocate(NodeSpec spec, NodeCallbacks callbacks);
-  // Tells the daemon where this process serves metrics, "127.0.0.1:PORT", for
-  // those who list its nodes. Returns at once; the daemon may refuse it.
-  void SetMetrics(const std::string& endpoint);
   explicit operator bool() const { return impl_ != nullptr; }
 
   class Impl;  // for the library only
@@ -221,9 +218,9 @@ struct NodeStatus {
   Machine machine = Machine::kMicrovm;
   uint32_t cores = 0;
   uint32_t memory_mib = 0;
-  pid_t pid = 0;             // of QEMU; 0 once it has ended
-  std::string metrics = {};  // where its application serves them; or ""
-  uint32_t ebbrt_node = 0;   // what its application calls it; 0: not known
+  pid_t pid = 0;  // of QEMU; 0 once it has ended, as are the next
+  std::chrono::milliseconds cpu{0};  // that it has taken
+  uint64_t resident_bytes = 0;       // of the host's memory
 };
 
 // What the daemon found on its machine.

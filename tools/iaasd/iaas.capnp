@@ -46,10 +46,6 @@ interface Session {
   allocate @1 (spec :NodeSpec, observer :NodeObserver)
       -> (node :Node, info :NodeInfo);
   # Boots a machine; answers once QEMU runs it. Cancelling the call ends it.
-
-  setMetrics @2 (endpoint :Text);
-  # Where the session's application serves its metrics, for those who list its
-  # nodes; an endpoint of this machine's loopback.
 }
 
 struct SessionNetwork {
@@ -148,8 +144,8 @@ struct NodeStatus {
   cores @9 :UInt32;
   memoryMib @10 :UInt32;
   pid @11 :Int32;
-  metrics @12 :Text;      # where its application serves them; empty: nowhere
-  ebbrtNode @13 :UInt32;  # what its application calls it; 0: not known
+  cpuMs @12 :UInt64;          # that QEMU has taken
+  residentBytes @13 :UInt64;  # of the host's memory that it holds
 }
 
 struct DaemonInfo {

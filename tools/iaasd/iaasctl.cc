@@ -133,8 +133,8 @@ int ListJson(const std::string& socket) {
     number("cores", node.cores);
     number("memory_mib", node.memory_mib);
     number("pid", static_cast<uint64_t>(node.pid));
-    text("metrics", node.metrics);
-    number("ebbrt_node", node.ebbrt_node);
+    number("cpu_ms", static_cast<uint64_t>(node.cpu.count()));
+    number("resident_bytes", node.resident_bytes);
     out += "}";
   }
   Print("[" + out + "]\n");

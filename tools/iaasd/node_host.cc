@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <string_view>
 #include <utility>
 
 #include "command_line.h"
@@ -23,7 +21,6 @@ constexpr size_t kMaxLabel = 256;
 // Machines that have ended, whose consoles are kept for a client that holds
 // them, per user.
 constexpr size_t kMaxEndedPerUser = 128;
-constexpr size_t kMaxEndpoint = 64;
 // Keeps tap names within the 15 characters of a link's name.
 constexpr uint32_t kMaxNodeId = 999999;
 constexpr uint64_t kMib = 1024 * 1024;
@@ -94,19 +91,6 @@ void RemoveGdbSockets(const std::string& prefix) {
     if (ours) left.push_back(entry.path());
   }
   for (const auto& path : left) std::filesystem::remove(path, error);
-}
-
-// The node's id in its application, if the words tell one.
-uint32_t EbbrtNodeOf(const std::vector<std::string>& words) {
-  constexpr std::string_view kWord = "ebbrt.node=";
-  for (const auto& word : words) {
-    if (!word.starts_with(kWord)) continue;
-    uint32_t node = 0;
-    std::from_chars(word.data() + kWord.size(), word.data() + word.size(),
-                    node);
-    return node;
-  }
-  return 0;
 }
 
 // KVM only for those who may open it; the others get TCG, and a note.
@@ -193,27 +177,8 @@ std::shared_ptr<HostSession> NodeHost::OpenSession(const Credentials& owner,
   return session;
 }
 
-void NodeHost::SetMetrics(HostSession& session, const std::string& endpoint) {
-  // A tool of another user, root's for one, will ask there.
-  const bool loopback =
-      endpoint.starts_with("127.") || endpoint.starts_with("[::1]:");
-  if (!loopback || endpoint.size() > kMaxEndpoint ||
-      endpoint.find_first_not_of("0123456789.:[]") != std::string::npos) {
-    throw UserError("metrics at '" + endpoint +
-                    "': the daemon notes a numeric endpoint of the loopback "
-                    "only, such as 127.0.0.1:9470");
-  }
-  metrics_[session.id] = endpoint;
-}
-
-std::string NodeHost::MetricsOf(const VirtualMachine& machine) const {
-  const auto found = metrics_.find(machine.Facts().session);
-  return found == metrics_.end() ? "" : found->second;
-}
-
 void NodeHost::EndSession(HostSession& session) {
   if (!session.network) return;
-  metrics_.erase(session.id);
   for (auto& [id, entry] : machines_) {
     if (entry.machine->Facts().session == session.id) {
       entry.machine->Kill("its session ended");
@@ -320,7 +285,6 @@ kj::Own<MachineLease> NodeHost::Launch(HostSession& session,
   start.runs_as = runs_as;
   start.facts = {.id = info.id,
                  .session = session.id,
-                 .ebbrt_node = EbbrtNodeOf(spec.words),
                  .owner = session.owner,
                  .label = session.label,
                  .image = spec.image,

@@ -81,9 +81,6 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   std::shared_ptr<HostSession> OpenSession(const Credentials& owner,
                                            const std::string& label,
                                            NetworkKind network);
-  // Notes where the session's application serves metrics, an endpoint of this
-  // machine's loopback. Throws UserError.
-  void SetMetrics(HostSession& session, const std::string& endpoint);
   // Ends the session's machines and removes its network. Idempotent.
   void EndSession(HostSession& session);
 
@@ -101,9 +98,6 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   // VirtualMachine::ListenForGdb, at a socket next to the daemon's.
   kj::Promise<std::string> ListenForGdb(VirtualMachine& machine);
 
-  // Where the application that `machine` is of serves metrics; "": nowhere.
-  std::string MetricsOf(const VirtualMachine& machine) const;
-
   // For the daemon's own metrics.
   HostCounts Count() const;
   std::vector<const VirtualMachine*> Running() const;
@@ -118,7 +112,7 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
     kj::Own<VirtualMachine> machine;
     NodeInfo info;
     UserShares::Share share;  // until its end
-    bool released = false;  // by its owner
+    bool released = false;    // by its owner
     bool ended = false;
   };
   void taskFailed(kj::Exception&& exception) override;
@@ -146,7 +140,6 @@ class NodeHost : private kj::TaskSet::ErrorHandler {
   kj::ForkedPromise<Accelerator> accelerator_;
   std::map<uint32_t, Entry> machines_;
   std::map<uid_t, uint32_t> sessions_of_;
-  std::map<uint32_t, std::string> metrics_;  // by session
   HostCounts counts_;  // but for what can be counted when asked
   uint32_t last_id_ = 0;
   uint32_t last_session_ = 0;

@@ -204,8 +204,8 @@ void ToRpc(const NodeStatus& in, rpc::NodeStatus::Builder out) {
   out.setCores(in.cores);
   out.setMemoryMib(in.memory_mib);
   out.setPid(in.pid);
-  out.setMetrics(Text(in.metrics));
-  out.setEbbrtNode(in.ebbrt_node);
+  out.setCpuMs(static_cast<uint64_t>(in.cpu.count()));
+  out.setResidentBytes(in.resident_bytes);
 }
 
 NodeStatus FromRpc(rpc::NodeStatus::Reader in) {
@@ -221,8 +221,8 @@ NodeStatus FromRpc(rpc::NodeStatus::Reader in) {
           .cores = in.getCores(),
           .memory_mib = in.getMemoryMib(),
           .pid = in.getPid(),
-          .metrics = String(in.getMetrics()),
-          .ebbrt_node = in.getEbbrtNode()};
+          .cpu = std::chrono::milliseconds(in.getCpuMs()),
+          .resident_bytes = in.getResidentBytes()};
 }
 
 void ToRpc(const DaemonInfo& in, rpc::DaemonInfo::Builder out) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "process_usage.h"
 #include "rpc_convert.h"
 #include "user_error.h"
 
@@ -61,12 +62,6 @@ class SessionServer final : public rpc::Session::Server {
 
   kj::Promise<void> network(NetworkContext context) override {
     ToRpc(session_->network->Info(), context.getResults());
-    return kj::READY_NOW;
-  }
-
-  kj::Promise<void> setMetrics(SetMetricsContext context) override {
-    const auto endpoint = context.getParams().getEndpoint();
-    host_.SetMetrics(*session_, std::string(endpoint.begin(), endpoint.size()));
     return kj::READY_NOW;
   }
 
@@ -178,6 +173,7 @@ class AdminServer final : public rpc::Admin::Server {
  private:
   NodeStatus StatusOf(const VirtualMachine& machine) const {
     const auto& facts = machine.Facts();
+    const auto usage = UsageOf(machine.Pid());
     return {.id = facts.id,
             .uid = facts.owner.uid,
             .label = facts.label,
@@ -190,8 +186,9 @@ class AdminServer final : public rpc::Admin::Server {
             .cores = facts.cores,
             .memory_mib = facts.memory_mib,
             .pid = machine.Pid(),
-            .metrics = host_.MetricsOf(machine),
-            .ebbrt_node = facts.ebbrt_node};
+            .cpu = std::chrono::milliseconds(
+                static_cast<int64_t>(usage.cpu_seconds * 1000)),
+            .resident_bytes = usage.resident_bytes};
   }
 
   NodeHost& host_;

@@ -33,7 +33,6 @@ struct Loop {
 struct MachineFacts {
   uint32_t id = 0;
   uint32_t session = 0;
-  uint32_t ebbrt_node = 0;  // what the application calls it; 0: was not told
   Credentials owner;
   std::string label;
   std::string image;
