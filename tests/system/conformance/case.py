@@ -16,7 +16,7 @@ class When(enum.Enum):
 
     EARLY = 0  # it takes long
     ANY = 1
-    ALONE = 2  # it uses what others need
+    ALONE = 2  # it uses what others need: of entries for neighbours the stale go first
 
 
 @dataclasses.dataclass(frozen=True)

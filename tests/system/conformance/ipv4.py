@@ -95,7 +95,7 @@ def unasked(station: Station) -> str:
 
 
 @case(SECTION, "an announcement of somebody known", "RFC 826 (merge flag), RFC 5944 §4.6",
-      "goes to the new address", ONLY_4)
+      "goes to the new address", ONLY_4, when=When.ALONE)
 def announcement(station: Station) -> str:
     station.fence()
     station.send_frame(_request(station, station.address, hwsrc=ANOTHER))

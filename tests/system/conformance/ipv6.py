@@ -189,7 +189,7 @@ def _advertise(station: Station, override: int, solicited: int = 0, to: str = ""
 
 
 @case(SECTION, "an advertisement that overrides", "RFC 4861 §7.2.5",
-      "goes to the new address", ONLY_6)
+      "goes to the new address", ONLY_6, when=When.ALONE)
 def override(station: Station) -> str:
     station.fence()
     _advertise(station, override=1)
@@ -197,7 +197,7 @@ def override(station: Station) -> str:
 
 
 @case(SECTION, "a solicitation of somebody known, with another address",
-      "RFC 4861 §7.2.3", "goes to the new address", ONLY_6)
+      "RFC 4861 §7.2.3", "goes to the new address", ONLY_6, when=When.ALONE)
 def moved(station: Station) -> str:
     station.fence()
     solicitation = _solicit(station, option=False) / ICMPv6NDOptSrcLLAddr(lladdr=ANOTHER)
@@ -206,7 +206,7 @@ def moved(station: Station) -> str:
 
 
 @case(SECTION, "an advertisement that does not override", "RFC 4861 §7.2.5",
-      "goes to the old address", ONLY_6)
+      "goes to the old address", ONLY_6, when=When.ALONE)
 def no_override(station: Station) -> str:
     station.fence()
     _advertise(station, override=0)
@@ -215,7 +215,7 @@ def no_override(station: Station) -> str:
 
 
 @case(SECTION, "an advertisement that has come through a router", "RFC 4861 §7.1.2",
-      "goes to the old address", ONLY_6)
+      "goes to the old address", ONLY_6, when=When.ALONE)
 def advertisement_hop_limit(station: Station) -> str:
     station.fence()
     _advertise(station, override=1, hops=64)
