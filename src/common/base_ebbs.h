@@ -27,6 +27,7 @@ inline constexpr EbbId kPageAllocatorId = kSystemRange + 9;
 inline constexpr EbbId kGeneralPurposeAllocatorId = kSystemRange + 10;
 inline constexpr EbbId kFileSystemId = kSystemRange + 11;
 inline constexpr EbbId kResolverId = kSystemRange + 12;
+inline constexpr EbbId kRcuId = kSystemRange + 13;
 
 /// The application's own fixed id number `n`, 1 <= n < 65536.
 constexpr EbbId ApplicationEbbId(uint16_t n) { return kApplicationRange + n; }

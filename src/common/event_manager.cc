@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <utility>
 
 #include "common/check.h"
 #include "common/concat.h"
+#include "common/trace_hooks.h"
 #include "platform/event_port.h"
 #include "platform/log.h"
 
@@ -23,6 +25,13 @@ constexpr unsigned kEventsPerPoll = 8;
 constexpr size_t kSpareStacks = 8;
 
 std::array<EventManager*, kMaxCores> managers;
+
+/// Tells a callback by its type: where its virtual functions are.
+inline const void* IdentityOf(const IdleCallback& callback) {
+  const void* table;
+  std::memcpy(&table, &callback, sizeof table);
+  return table;
+}
 
 }  // namespace
 
@@ -78,6 +87,13 @@ void EventManager::Stop() {
   SpawnRemote([] {}, core_);
 }
 
+EventManager::Counts EventManager::Count() const {
+  Counts counts = counts_;
+  counts.events = queue_.Popped();
+  counts.counts_more = platform::kCountsLoops;
+  return counts;
+}
+
 void EventManager::LoopEntry(void* self) {
   auto* manager = static_cast<EventManager*>(self);
   for (;;) manager->Turn();
@@ -92,7 +108,9 @@ void EventManager::Turn() {
   if (!queue_.Empty() && events_since_poll_ < kEventsPerPoll) {
     ++events_since_poll_;
     Function function = queue_.Pop();
+    TraceBegin(EventTrace::Kind::kEvent, function.Identity());
     RunEvent(function);
+    TraceEnd();
     return;
   }
   events_since_poll_ = 0;
@@ -123,7 +141,11 @@ void EventManager::RunEvent(Function& function) {
 void EventManager::RunEndOfEvent() {
   while (!end_of_event_.empty()) {
     auto hooks = std::exchange(end_of_event_, {});
-    for (auto& hook : hooks) RunEvent(hook);
+    for (auto& hook : hooks) {
+      TraceBegin(EventTrace::Kind::kEndOfEvent, hook.Identity());
+      RunEvent(hook);
+      TraceEnd();
+    }
     hooks.clear();
     // Keep the capacity unless a hook has left another.
     if (end_of_event_.empty()) end_of_event_ = std::move(hooks);
@@ -136,6 +158,7 @@ void EventManager::TakeRemote() {
     remote_pending_.store(false, std::memory_order_relaxed);
     std::swap(taken_, remote_);
   }
+  if constexpr (platform::kCountsLoops) counts_.remote += taken_.size();
   for (auto& function : taken_) queue_.Push(std::move(function));
   taken_.clear();
 }
@@ -145,7 +168,9 @@ void EventManager::Sleep() {
   if (remote_pending_.load(std::memory_order_seq_cst)) {
     platform::PollEvents();
   } else {
+    TraceBegin(EventTrace::Kind::kAsleep, nullptr);
     platform::WaitForEvents();
+    TraceEnd();
   }
   sleeping_.store(false, std::memory_order_relaxed);
 }
@@ -165,7 +190,9 @@ void EventManager::RunIdleCallbacks() {
   // By index: a callback may stop itself or another, or block meanwhile.
   for (size_t i = 0; i < idle_callbacks_.size(); ++i) {
     Function callback = [idle = idle_callbacks_[i]] { idle->OnIdle(); };
+    TraceBegin(EventTrace::Kind::kIdle, IdentityOf(*idle_callbacks_[i]));
     RunEvent(callback);
+    TraceEnd();
     RunEndOfEvent();
   }
 }
@@ -184,7 +211,11 @@ void EventManager::SaveContext(EventContext& context) {
   auto next = std::move(spares_.back());
   spares_.pop_back();
   HiddenState hidden = HiddenState::Take();
+  if constexpr (platform::kCountsLoops) ++counts_.blocked;
+  auto traced = TraceBlock();
   SwitchTo(std::move(next), context.fiber_);
+  TraceContinue(traced);
+  if constexpr (platform::kCountsLoops) --counts_.blocked;
   hidden.Restore();
 }
 
@@ -193,6 +224,7 @@ void EventManager::ActivateContext(EventContext& context) {
 }
 
 void EventManager::Resume(EventContext& context) {
+  TraceEnd();
   auto next = std::move(context.fiber_);
   if (spares_.size() < kSpareStacks) {
     spares_.emplace_back();
@@ -264,7 +296,10 @@ void EventManager::RunDueTimer() {
     }
   }
   Function function = std::move(first.function_);
+  if constexpr (platform::kCountsLoops) ++counts_.timers;
+  TraceBegin(EventTrace::Kind::kTimer, function.Identity());
   RunEvent(function);  // `first` may be gone now
+  TraceEnd();
 }
 
 void EventManager::Arm(Clock::time_point deadline) {

@@ -125,6 +125,15 @@ class EventManager {
     return {manager.turns_.load(std::memory_order_relaxed),
             manager.sleeping_.load(std::memory_order_relaxed)};
   }
+  /// What the loop has done so far. On this core.
+  struct Counts {
+    uint64_t events = 0;       // taken from its queue
+    bool counts_more = false;  // the loop does, else the rest is zeros:
+    uint64_t remote = 0;       // of them sent by other cores or threads
+    uint64_t timers = 0;       // that have run
+    uint64_t blocked = 0;      // events that wait now
+  };
+  Counts Count() const;
   /// The time set by platform::ArmTimer has come. On this core, also from an
   /// interrupt stub.
   void TimerExpired() { timer_due_ = true; }
@@ -169,6 +178,8 @@ class EventManager {
   std::atomic<bool> remote_pending_{false};
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopping_{false};
+
+  Counts counts_;  // but for the events
 };
 
 inline constexpr EbbRef<EventManager> event_manager{kEventManagerId};

@@ -1,9 +1,9 @@
 // The FileSystem Ebb: the front-end's files, on every node.
 //
 // The front-end grants a directory (hosted/file_server.h); until it does there
-// are no files. Paths begin there, with or without a slash: "/data/x" is data/x
-// in that directory. What would lead out of it, `..` and symbolic links
-// included, is refused with EACCES, whatever happens on the front-end's disk
+// are no files. It is the root, with or without a slash: "/data/x" is data/x in
+// that directory, its `..` is itself, and an absolute symbolic link begins at
+// it, too. Nothing leads out, whatever happens on the front-end's disk
 // meanwhile. Only regular files and directories are opened.
 //
 // The front-end's standard streams, its terminal and its signals are the

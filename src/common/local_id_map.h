@@ -53,6 +53,12 @@ class LocalIdMap {
   /// retired.
   Root Find(EbbId id);
 
+  /// How many ids have a root, or are getting one.
+  size_t Size() {
+    std::lock_guard guard(lock_);
+    return entries_.size();
+  }
+
   /// Sets the root of an id that has none. Throws std::logic_error else.
   [[gnu::cold]] void Insert(EbbId id, Type type, Root root);
 

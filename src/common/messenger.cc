@@ -1,5 +1,6 @@
 #include "common/messenger.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -187,6 +188,17 @@ std::vector<NodeId> Messenger::Nodes() const {
   std::vector<NodeId> nodes;
   for (const auto& [node, peer] : nodes_) nodes.push_back(node);
   return nodes;
+}
+
+std::vector<std::pair<NodeId, Messenger::Traffic>> Messenger::TrafficByNode()
+    const {
+  std::vector<std::pair<NodeId, Traffic>> traffic;
+  for (const auto& [node, peer] : nodes_) {
+    traffic.emplace_back(node, peer->Count());
+  }
+  std::sort(traffic.begin(), traffic.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return traffic;
 }
 
 Future<> Messenger::WaitForNode(NodeId node) {

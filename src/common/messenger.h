@@ -128,6 +128,17 @@ class Messenger {
   /// The nodes that are connected and have proved themselves. Core 0.
   std::vector<NodeId> Nodes() const;
 
+  /// What has gone over a connection.
+  struct Traffic {
+    uint64_t sent_messages = 0;
+    uint64_t sent_bytes = 0;  // of all kinds of frames, with their headers
+    uint64_t received_messages = 0;
+    uint64_t received_bytes = 0;
+  };
+  /// That of the nodes that are connected, by their ids. Core 0. Only where
+  /// platform::kMayBeFrontEnd more than bytes that were sent is counted.
+  std::vector<std::pair<NodeId, Traffic>> TrafficByNode() const;
+
   /// Ready when `node` has connected (now, if it has). Core 0. Fails when
   /// ForgetNode(node) is called first.
   [[gnu::cold]] Future<> WaitForNode(NodeId node);

@@ -7,6 +7,7 @@
 #include "common/deadline.h"
 #include "common/event_manager.h"
 #include "common/protocol.h"
+#include "platform/runtime_port.h"
 
 namespace ebbrt {
 namespace {
@@ -124,7 +125,8 @@ void Messenger::Peer::Call(FrameHeader header,
 
 void Messenger::Peer::Send(FrameHeader header, std::unique_ptr<IOBuf> payload) {
   auto frame = MakeFrame(header, std::move(payload));
-  sent_bytes_ += frame->ChainLength();
+  if constexpr (platform::kMayBeFrontEnd) ++traffic_.sent_messages;
+  traffic_.sent_bytes += frame->ChainLength();
   connection_->Send(std::move(frame));
   if (connection_->QueuedBytes() > kUnwatched && !patience_.Running()) {
     WatchReader();
@@ -132,11 +134,11 @@ void Messenger::Peer::Send(FrameHeader header, std::unique_ptr<IOBuf> payload) {
 }
 
 void Messenger::Peer::WatchReader() {
-  uint64_t taken = sent_bytes_ - connection_->QueuedBytes();
+  uint64_t taken = traffic_.sent_bytes - connection_->QueuedBytes();
   patience_.Start(messenger_.patience_, [this, taken] {
     size_t queued = connection_->QueuedBytes();
     if (queued == 0) return;
-    if (sent_bytes_ - queued != taken) return WatchReader();
+    if (traffic_.sent_bytes - queued != taken) return WatchReader();
     connection_->Abort();  // with what is queued
     messenger_.PeerEnded(this, "it doesn't read");
   });
@@ -150,8 +152,12 @@ void Messenger::Peer::WatchReader() {
 
 void Messenger::Peer::OnReceive(std::unique_ptr<IOBuf> data) {
   try {
+    if constexpr (platform::kMayBeFrontEnd) {
+      traffic_.received_bytes += data->ChainLength();
+    }
     parser_.Feed(std::move(data));
     while (auto frame = parser_.Next()) {
+      if constexpr (platform::kMayBeFrontEnd) ++traffic_.received_messages;
       if (node_ != kNoNode) {
         Handle(*std::move(frame));
       } else if (!Greet(*frame)) {

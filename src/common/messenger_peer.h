@@ -37,6 +37,7 @@ class Messenger::Peer : public TcpConnection::Handler {
   NodeId Node() const { return node_; }
   NodeId Dialed() const { return dialed_; }
   Endpoint Remote() const { return connection_->Remote(); }
+  const Traffic& Count() const { return traffic_; }
   /// For reports.
   std::string Name() const;
 
@@ -73,7 +74,7 @@ class Messenger::Peer : public TcpConnection::Handler {
   NodeId node_ = kNoNode;
   Timer hello_deadline_;
   Timer patience_;          // runs while something is queued
-  uint64_t sent_bytes_ = 0;
+  Traffic traffic_;
   uint32_t next_request_ = 1;
   std::unordered_map<uint32_t, PendingCall> calls_;  // not answered
 };

@@ -60,6 +60,10 @@ class MoveFunction<R(Args...)> {
 
   explicit operator bool() const { return operations_ != nullptr; }
 
+  /// An address that tells the type of the target: its symbol's name does. Null
+  /// for an empty one.
+  const void* Identity() const { return operations_; }
+
   R operator()(Args... args) {
     if (operations_ == nullptr) [[unlikely]]
       detail::EmptyFunctionCalled();

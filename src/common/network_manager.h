@@ -46,7 +46,8 @@ class TcpConnection {
     /// After AllowHalfOpen: the peer has ended its side, behind all of its data.
     /// Ours goes on.
     virtual void OnEnd() {}
-    /// QueuedBytes() has come back to zero after a Send that left it above.
+    /// QueuedBytes() is down at the low-water mark, zero unless SetLowWater was
+    /// called, after a Send that left it above.
     virtual void OnDrained() {}
   };
 
@@ -65,6 +66,11 @@ class TcpConnection {
   /// Bytes given to Send that the stack has not taken yet: natively not yet
   /// acknowledged by the peer, on Linux not yet taken by the socket.
   virtual size_t QueuedBytes() const = 0;
+
+  /// Sets OnDrained's low-water mark, bytes; calls nothing. Who has more to send
+  /// than it may queue goes on there, not when the peer has acknowledged the
+  /// last byte, for which it may take its time (RFC 1122 §4.2.3.2).
+  virtual void SetLowWater(size_t bytes) = 0;
 
   /// Stops OnReceive (the peer is throttled by the window), and with it the
   /// peer's orderly end, until resumed.
@@ -121,10 +127,10 @@ class UdpSocket {
   virtual Endpoint Local() const = 0;
 };
 
-/// The node's network. One representative per node; listeners and connections
-/// are made and used on the calling core on Linux, on core 0 natively (for now
-/// the stack has one instance; a call from another core is refused by an
-/// exception that says so).
+/// The node's network. Listeners and connections are made and used on the calling
+/// core: on Linux on any, natively on core 0, or on each core that has a stack
+/// (common/listen_on_all_cores.h); the call of another one is refused by an
+/// exception that says so.
 class NetworkManager {
  public:
   using AcceptHandler = MoveFunction<void(std::unique_ptr<TcpConnection>)>;

@@ -29,6 +29,8 @@ class AllocationFailed : public std::runtime_error {
 
 /// What to boot, and on what.
 struct NodeSpec {
+  static constexpr unsigned kMostQueues = 64;  ///< that the IaaS gives
+
   std::string image;                     ///< path of the image's file
   std::vector<std::string> arguments{};  ///< the application's
   std::string boot_words{};  ///< further ebbrt.* words, see boot_arguments.h
@@ -40,6 +42,11 @@ struct NodeSpec {
   std::vector<uint16_t> ports{};      ///< TCP ports to publish on the host
                                       ///< where nodes have no address of
                                       ///< their own there (user networking)
+  unsigned queues = 1;  ///< pairs of queues of the network device: so many
+                        ///< cores can have a stack (listen_on_all_cores.h).
+                        ///< Where the session's network can't have several
+                        ///< (user networking) it is one; more than 1 needs pc
+                        ///< or q35, more than kMostQueues are refused
   std::chrono::seconds deadline{30};  ///< from Allocate to up
   bool console = true;  ///< what the node writes to its console is written to
                         ///< this process's, line by line with its id

@@ -18,6 +18,8 @@ class RingQueue {
  public:
   bool Empty() const { return head_ == tail_; }
   size_t Size() const { return tail_ - head_; }
+  /// How many elements have been popped so far.
+  size_t Popped() const { return head_; }
 
   /// Throws std::bad_alloc when it must grow and cannot; the queue is
   /// unchanged.
@@ -37,12 +39,11 @@ class RingQueue {
   void Grow() {
     size_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
     auto slots = std::make_unique<T[]>(capacity);
-    size_t size = Size();
-    for (size_t i = 0; i < size; ++i) slots[i] = Pop();
+    for (size_t i = head_; i != tail_; ++i) {
+      slots[i & (capacity - 1)] = std::move(slots_[i & (capacity_ - 1)]);
+    }
     slots_ = std::move(slots);
     capacity_ = capacity;
-    head_ = 0;
-    tail_ = size;
   }
 
   std::unique_ptr<T[]> slots_;

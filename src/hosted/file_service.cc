@@ -123,7 +123,7 @@ void ReadDirectory(int fd, FileRequest::Reader in, FileReply::Builder out) {
 
 std::string ReadSymlink(const GrantedDirectory& directory,
                         std::string_view path) {
-  auto place = directory.Find(path);
+  auto place = directory.Find(path, EINVAL);
   std::array<char, PATH_MAX> target;
   auto size = OrThrow(readlinkat(place.parent.Get(), place.name.c_str(),
                                  target.data(), target.size()));
@@ -131,21 +131,21 @@ std::string ReadSymlink(const GrantedDirectory& directory,
 }
 
 void Rename(const GrantedDirectory& directory, FileRequest::Reader in) {
-  auto from = directory.Find(View(in.getPath()));
-  auto to = directory.Find(View(in.getOther()));
+  auto from = directory.Find(View(in.getPath()), EBUSY);
+  auto to = directory.Find(View(in.getOther()), EBUSY);
   OrThrow(renameat(from.parent.Get(), from.name.c_str(), to.parent.Get(),
                    to.name.c_str()));
 }
 
 void Link(const GrantedDirectory& directory, FileRequest::Reader in) {
-  auto from = directory.Find(View(in.getPath()));
-  auto to = directory.Find(View(in.getOther()));
+  auto from = directory.Find(View(in.getPath()), EPERM);
+  auto to = directory.Find(View(in.getOther()), EEXIST);
   OrThrow(linkat(from.parent.Get(), from.name.c_str(), to.parent.Get(),
                  to.name.c_str(), 0));
 }
 
 void MakeSymlink(const GrantedDirectory& directory, FileRequest::Reader in) {
-  auto place = directory.Find(View(in.getPath()));
+  auto place = directory.Find(View(in.getPath()), EEXIST);
   std::string target(View(in.getOther()));
   if (target.find('\0') != target.npos) ThrowErrno(EINVAL);
   OrThrow(symlinkat(target.c_str(), place.parent.Get(), place.name.c_str()));
@@ -157,7 +157,7 @@ bool DoOnName(const GrantedDirectory& directory, FileRequest::Reader in,
   std::string_view path = View(in.getPath());
   switch (in.getOperation()) {
     case FileOperation::MAKE_DIRECTORY: {
-      auto place = directory.Find(path);
+      auto place = directory.Find(path, EEXIST);
       OrThrow(mkdirat(place.parent.Get(), place.name.c_str(),
                       in.getMode() & 07777));
       return true;
@@ -165,7 +165,7 @@ bool DoOnName(const GrantedDirectory& directory, FileRequest::Reader in,
     case FileOperation::REMOVE_DIRECTORY:
     case FileOperation::UNLINK: {
       bool is_directory = in.getOperation() == FileOperation::REMOVE_DIRECTORY;
-      auto place = directory.Find(path);
+      auto place = directory.Find(path, is_directory ? ENOTEMPTY : EISDIR);
       OrThrow(unlinkat(place.parent.Get(), place.name.c_str(),
                        is_directory ? AT_REMOVEDIR : 0));
       return true;
@@ -189,7 +189,7 @@ bool DoOnName(const GrantedDirectory& directory, FileRequest::Reader in,
     }
     case FileOperation::MAKE_TEMPORARY_DIRECTORY:
       out.setText(MakeTemporary(path, [&](const std::string& made) {
-        auto place = directory.Find(made);
+        auto place = directory.Find(made, EINVAL);
         OrThrow(mkdirat(place.parent.Get(), place.name.c_str(), 0700));
       }));
       return true;
@@ -280,7 +280,7 @@ void FileService::OpenTemporary(NodeId from, FileRequest::Reader in,
   try {
     Add(from, std::move(descriptor), false, out);
   } catch (...) {
-    auto place = directory->Find(path);
+    auto place = directory->Find(path, EINVAL);
     unlinkat(place.parent.Get(), place.name.c_str(), 0);
     throw;
   }

@@ -17,8 +17,7 @@
 namespace ebbrt::hosted {
 namespace {
 
-/// The path as the kernel takes it below the directory: without leading
-/// slashes.
+/// The path as others say it of the directory: without leading slashes.
 std::string Relative(std::string_view path) {
   if (path.empty()) ThrowErrno(ENOENT);
   if (path.size() >= PATH_MAX) ThrowErrno(ENAMETOOLONG);
@@ -56,7 +55,7 @@ Descriptor GrantedDirectory::Open(std::string_view path, int flags,
   how.flags = static_cast<uint64_t>(flags) | O_CLOEXEC;
   if ((flags & O_PATH) == 0) how.flags |= O_NONBLOCK | O_NOCTTY;
   if ((flags & O_CREAT) != 0) how.mode = mode & 07777;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   long fd;
   do {
     fd = syscall(SYS_openat2, root_.Get(), relative.c_str(), &how, sizeof(how));
@@ -66,7 +65,8 @@ Descriptor GrantedDirectory::Open(std::string_view path, int flags,
   return Descriptor(static_cast<int>(fd));
 }
 
-GrantedDirectory::Place GrantedDirectory::Find(std::string_view path) const {
+GrantedDirectory::Place GrantedDirectory::Find(std::string_view path,
+                                               int no_name) const {
   std::string relative = Relative(path);
   // A name may be followed by slashes: mkdir("x/").
   auto end = relative.find_last_not_of('/');
@@ -74,10 +74,11 @@ GrantedDirectory::Place GrantedDirectory::Find(std::string_view path) const {
   auto slash = relative.rfind('/');
   std::string name =
       slash == relative.npos ? relative : relative.substr(slash + 1);
-  if (name == "." || name == "..") ThrowErrno(EINVAL);
   if (name.size() > NAME_MAX) ThrowErrno(ENAMETOOLONG);
   std::string parent = slash == relative.npos ? "." : relative.substr(0, slash);
-  return {Open(parent, O_PATH | O_DIRECTORY), std::move(name)};
+  Place place{Open(parent, O_PATH | O_DIRECTORY), std::move(name)};
+  if (place.name == "." || place.name == "..") ThrowErrno(no_name);
+  return place;
 }
 
 std::string GrantedDirectory::PathOf(int fd) const {

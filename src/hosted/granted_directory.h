@@ -1,11 +1,11 @@
 // GrantedDirectory: a directory as a world of its own, for paths that others
 // name.
 //
-// Every path is resolved by the kernel below the directory (openat2 with
-// RESOLVE_BENEATH), component by component, so that neither `..` nor a symbolic
-// link leads out of it, also not one that somebody swaps in meanwhile. What is
-// created, removed or renamed is named by its parent's descriptor and its last
-// component.
+// Every path is resolved by the kernel as if the directory were the root
+// (openat2 with RESOLVE_IN_ROOT), component by component: it is its own `..`,
+// absolute symbolic links begin at it, and nothing leads out, also not what
+// somebody swaps in meanwhile. What is created, removed or renamed is named by
+// its parent's descriptor and its last component.
 #pragma once
 
 #include <string>
@@ -31,8 +31,8 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// Members throw std::system_error with the errno; EACCES for what leads out.
-/// Any thread.
+/// Members throw std::system_error with the errno; EACCES if a
+/// directory was moved out while a path led through it. Any thread.
 class GrantedDirectory {
  public:
   /// Throws std::system_error with `path` if it is no directory that can be
@@ -47,8 +47,9 @@ class GrantedDirectory {
     Descriptor parent;
     std::string name;  // without slash; not empty, not a dot or two
   };
-  /// Where `path` is or would be. EINVAL if its last component is none.
-  Place Find(std::string_view path) const;
+  /// Where `path` is or would be. `no_name` is the error if its last component
+  /// is a dot or two, which nothing is made or removed by.
+  Place Find(std::string_view path, int no_name) const;
 
   /// The path, beginning with a slash, of what a descriptor refers to; ENOENT
   /// if it isn't below the directory (any more).

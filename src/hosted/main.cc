@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
+#include <utility>
 
 #include "common/runtime.h"
 #include "hosted/runtime.h"
@@ -29,9 +31,14 @@ unsigned FromEnvironment(const char* program, const char* name, unsigned most,
 }  // namespace
 
 int main(int argc, char** argv) {
-  return ebbrt::hosted::Run(
-      {.cores = FromEnvironment(argv[0], "EBBRT_CORES", 128, 1),
-       .arguments = {argv + 1, argv + argc},
-       .stall_ms = FromEnvironment(argv[0], "EBBRT_STALL_MS", 3'600'000, 0)},
-      [] { ebbrt::runtime::Main(); });
+  ebbrt::hosted::Options options{.arguments = {argv + 1, argv + argc}};
+  options.cores = FromEnvironment(argv[0], "EBBRT_CORES", 128, 1);
+  options.stall_ms = FromEnvironment(argv[0], "EBBRT_STALL_MS", 3'600'000, 0);
+  try {
+    return ebbrt::hosted::Run(std::move(options),
+                              [] { ebbrt::runtime::Main(); });
+  } catch (const std::runtime_error& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 2;
+  }
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/event_manager.h"
+#include "common/listen_on_all_cores.h"
 #include "hosted/acceptor.h"
 #include "hosted/address.h"
 #include "hosted/core.h"
@@ -108,5 +109,13 @@ NetworkManager& NetworkManager::HandleFault(EbbId id) {
   CacheRep(id, manager);
   return *manager;
 }
+
+std::unique_ptr<TcpListener> ListenOnAllCores(
+    Endpoint local,
+    const std::function<void(std::unique_ptr<TcpConnection>)>& accept) {
+  return network_manager->Listen(local, accept);
+}
+
+size_t ListeningCores() { return 1; }
 
 }  // namespace ebbrt

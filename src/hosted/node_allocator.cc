@@ -17,6 +17,7 @@
 #include "common/runtime.h"
 #include "common/timer.h"
 #include "hosted/node_process.h"
+#include "hosted/node_totals.h"
 #include "platform/log.h"
 #include "tools/iaasd/client.h"
 
@@ -29,6 +30,17 @@ iaas::Machine ToMachine(const std::string& name) {
   if (name == "q35") return iaas::Machine::kQ35;
   throw AllocationFailed("machine '" + name +
                          "': expected microvm, pc, q35 or process");
+}
+
+/// Before anybody is asked.
+void CheckQueues(const NodeSpec& spec) {
+  constexpr unsigned kMost = NodeSpec::kMostQueues;
+  const bool many = spec.queues > 1 && spec.machine == "microvm";
+  if (spec.queues >= 1 && spec.queues <= kMost && !many) return;
+  throw AllocationFailed(std::to_string(spec.queues) +
+                         " pairs of queues on a " + spec.machine +
+                         (many ? ": it has 1; ask for a pc or q35"
+                               : ": expected 1 to " + std::to_string(kMost)));
 }
 
 std::vector<std::string> SplitWords(const std::string& text) {
@@ -91,6 +103,7 @@ class AllocatedNode : public Node,
 
   /// Ends the machine and what waits for it.
   void Release() {
+    if (std::exchange(is_up_, false)) ++hosted::node_totals.freed;
     deadline_.Stop();
     machine_.Release();
     process_.reset();
@@ -169,13 +182,17 @@ class AllocatedNode : public Node,
   void CheckUp() {
     if (!connected_ || !info_) return;
     deadline_.Stop();
-    if (up_.Valid()) up_.SetValue();
+    if (!up_.Valid()) return;
+    is_up_ = true;
+    ++hosted::node_totals.allocated;
+    up_.SetValue();
   }
 
   void Fail(const std::string& why) {
     auto self = shared_from_this();  // who waits may drop the last other one
     deadline_.Stop();
     if (up_.Valid()) {
+      ++hosted::node_totals.failed;
       up_.SetException(std::make_exception_ptr(
           AllocationFailed("node with image " + image_ + ": " + why)));
     }
@@ -184,6 +201,7 @@ class AllocatedNode : public Node,
 
   void Died(const iaas::NodeExit& exit) {
     if (exit.kind == iaas::ExitKind::kDaemonLost) daemon_lost = true;
+    if (std::exchange(is_up_, false)) ++hosted::node_totals.ended;
     Fail(exit.reason + "; its console: " + exit.console_tail);
     if (ended_.Valid()) {
       ended_.SetValue(exit.kind == iaas::ExitKind::kGuestExit ? exit.code : -1);
@@ -214,6 +232,7 @@ class AllocatedNode : public Node,
   std::optional<hosted::NodeProcess> process_;
   std::optional<iaas::NodeInfo> info_;  // once the daemon has told
   bool connected_ = false;
+  bool is_up_ = false;  // until it ends or is given back
   Timer deadline_;
   Promise<> up_;
   Promise<int> ended_;
@@ -242,6 +261,7 @@ class HostedNodeAllocator : public NodeAllocator {
       if (runtime::ThisNode() != kFrontEndNode) {
         throw AllocationFailed("nodes are allocated by the front-end only");
       }
+      CheckQueues(spec);
       Listen();
       if (spec.machine == kProcess) return StartProcess(std::move(spec));
       ConnectToDaemon();
@@ -313,7 +333,9 @@ class HostedNodeAllocator : public NodeAllocator {
     request.cores = spec.cores;
     request.memory_mib = static_cast<uint32_t>(spec.memory_mib);
     request.machine = ToMachine(spec.machine);
-    if (forwards) {
+    if (!forwards) {
+      request.nic.queues = static_cast<uint16_t>(spec.queues);
+    } else {
       request.forwards.push_back({.guest_port = kForwardedMessengerPort});
       for (uint16_t port : spec.ports) {
         request.forwards.push_back({.guest_port = port});

@@ -15,9 +15,13 @@
 #include "common/concat.h"
 #include "common/event_manager.h"
 #include "common/file_system.h"  // every front-end serves it
+#include "common/node_counts.h"
+#include "common/protocol.h"
 #include "common/runtime.h"
 #include "hosted/core.h"
+#include "hosted/metrics_endpoint.h"
 #include "hosted/node_process.h"
+#include "hosted/trace_file.h"
 #include "platform/log.h"
 #include "platform/runtime_port.h"
 
@@ -62,29 +66,26 @@ void ExitOnSignals(boost::asio::signal_set& signals) {
   });
 }
 
-}  // namespace
+/// What every Linux process tells who asks (common/node_counts.h): the rest is
+/// Linux's.
+[[maybe_unused]] const bool kCountsServed = [] {
+  RegisterProtocol(kNodeCountsProtocol, [](IncomingCall) {
+    return CountNode({});
+  });
+  return true;
+}();
 
-namespace hosted {
-
-int Run(Options options, MoveFunction<void()> main) {
-  BootArguments boot;
-  try {
-    auto told = TakeBootWords();
-    boot = told ? *std::move(told) : FrontEndsBoot();
-  } catch (const BadBootArgument& error) {
-    platform::WriteConsole(
-        Concat({"ebbrt: ", kBootVariable, ": ", error.what(), "\n"}));
-    return runtime::kNodeFailed;
-  }
-  boot.arguments = std::move(options.arguments);
-  if (options.stall_ms != 0) boot.stall_ms = options.stall_ms;
-  runtime::SetBoot(std::move(boot));
-  std::signal(SIGPIPE, SIG_IGN);
-
-  MakeCores(options.cores);
+/// Runs the loops, each on a thread, with `main` as the first event, until they
+/// are stopped.
+void RunCores(const hosted::Options& options, MoveFunction<void()> main,
+              hosted::TraceFile* trace) {
+  auto run = [trace](CoreId core) {
+    if (trace != nullptr) trace->Trace(core);
+    hosted::RunCore(core);
+  };
   std::vector<std::jthread> threads;
   for (CoreId core = 1; core < options.cores; ++core) {
-    threads.emplace_back([core] { RunCore(core); });
+    threads.emplace_back([run, core] { run(core); });
   }
   std::unique_ptr<boost::asio::signal_set> signals;
   EventManager::SpawnRemote(
@@ -92,14 +93,54 @@ int Run(Options options, MoveFunction<void()> main) {
        main = std::move(main)]() mutable {
         if (handle) {
           signals = std::make_unique<boost::asio::signal_set>(
-              Reactor(), SIGINT, SIGTERM);
+              hosted::Reactor(), SIGINT, SIGTERM);
           ExitOnSignals(*signals);
         }
         main();
       },
       0);
-  RunCore(0);
-  threads.clear();  // joins
+  run(0);
+}
+
+}  // namespace
+
+namespace hosted {
+
+std::string FromEnvironment(const char* name) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? text : "";
+}
+
+int Run(Options options, MoveFunction<void()> main) {
+  std::optional<BootArguments> told;
+  try {
+    told = TakeBootWords();
+  } catch (const BadBootArgument& error) {
+    platform::WriteConsole(
+        Concat({"ebbrt: ", kBootVariable, ": ", error.what(), "\n"}));
+    return runtime::kNodeFailed;
+  }
+  const bool is_front_end = !told;
+  BootArguments boot = is_front_end ? FrontEndsBoot() : *std::move(told);
+  boot.arguments = std::move(options.arguments);
+  if (options.stall_ms != 0) boot.stall_ms = options.stall_ms;
+  runtime::SetBoot(std::move(boot));
+  std::signal(SIGPIPE, SIG_IGN);
+
+  std::optional<TraceFile> trace;
+  if (is_front_end && !options.trace.empty()) {
+    trace.emplace(std::move(options.trace), options.cores);
+  }
+  MakeCores(options.cores);
+  std::optional<MetricsEndpoint> metrics;
+  if (is_front_end && !options.metrics.empty()) {
+    metrics.emplace(options.metrics);
+    platform::WriteConsole(
+        Concat({"ebbrt: metrics at ", metrics->Where(), "\n"}));
+  }
+  RunCores(options, std::move(main), trace ? &*trace : nullptr);
+  metrics.reset();
+  if (trace) trace->Write(runtime::ThisNode());
   return exit_code;
 }
 

@@ -1,6 +1,5 @@
 // The stall detector's looks on Linux: a thread, and a signal to the core's
 // thread, which notes its stack for the other to print.
-#include <cxxabi.h>
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -10,13 +9,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
-#include <memory>
 #include <string>
 #include <thread>
 
 #include "common/concat.h"
 #include "hosted/core.h"
+#include "hosted/symbol_names.h"
 #include "platform/core.h"
 #include "platform/log.h"
 #include "platform/stall_port.h"
@@ -40,18 +38,13 @@ void NoteStack(int) {
   errno = saved;
 }
 
-std::string Describe(void* address) {
-  Dl_info info{};
+std::string Describe(hosted::SymbolNames& names, void* frame) {
   // A return address is the instruction after the call.
-  dladdr(static_cast<char*>(address) - 1, &info);
-  if (info.dli_sname == nullptr) {
-    return info.dli_fname != nullptr ? info.dli_fname : "?";
-  }
-  int status = 0;
-  std::unique_ptr<char, void (*)(void*)> plain(
-      abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status),
-      &std::free);
-  return plain != nullptr ? plain.get() : info.dli_sname;
+  const char* address = static_cast<char*>(frame) - 1;
+  if (auto name = names.At(address); !name.empty()) return name;
+  Dl_info info{};
+  dladdr(address, &info);
+  return info.dli_fname != nullptr ? info.dli_fname : "?";
 }
 
 }  // namespace
@@ -81,9 +74,10 @@ void ReportStall(CoreId core, Clock::duration held) {
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
   std::string text = Concat({"ebbrt: an event has held core ", core, " for ",
                              ms, " ms; it is here:\n"});
+  hosted::SymbolNames names;
   constexpr int kOwnFrames = 2;  // NoteStack, and what the kernel returns to
   for (int i = kOwnFrames; i < frame_count; ++i) {
-    text += Concat({"  #", i - kOwnFrames, " ", Describe(frames[i]), "\n"});
+    text += Concat({"  #", i - kOwnFrames, " ", Describe(names, frames[i]), "\n"});
   }
   WriteConsole(text);
 }

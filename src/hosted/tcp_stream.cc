@@ -143,20 +143,25 @@ void TcpStream::Sent(const boost::system::error_code& error, size_t bytes) {
         [self = shared_from_this(), error] { self->Fail(error); });
     return;
   }
+  bool was_above = queued_ > low_water_;
   queued_ -= bytes;
   SplitChain(queue_, bytes);
   while (queue_ != nullptr && queue_->Empty()) queue_ = queue_->Pop();
   if (queue_ != nullptr || state_ == State::kClosing) {
     Flush();
-  } else {
-    if (ending_send_) ShutSend();
-    event_manager->SpawnLocal([self = shared_from_this()] {
-      if (self->queued_ == 0 && self->state_ == State::kOpen &&
-          !self->told_closed_ && self->handler_ != nullptr) {
-        self->handler_->OnDrained();
-      }
-    });
+  } else if (ending_send_) {
+    ShutSend();
   }
+  if (was_above && queued_ <= low_water_) TellDrained();
+}
+
+void TcpStream::TellDrained() {
+  event_manager->SpawnLocal([self = shared_from_this()] {
+    if (self->queued_ <= self->low_water_ && self->state_ == State::kOpen &&
+        !self->told_closed_ && self->handler_ != nullptr) {
+      self->handler_->OnDrained();
+    }
+  });
 }
 
 // --- ending

@@ -22,6 +22,7 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
   void SetHandler(TcpConnection::Handler* handler);
   void Send(std::unique_ptr<IOBuf> data);
   size_t QueuedBytes() const { return queued_; }
+  void SetLowWater(size_t bytes) { low_water_ = bytes; }
   void PauseReceive() { paused_ = true; }
   void ResumeReceive();
   void AllowHalfOpen() { half_open_ = true; }
@@ -45,6 +46,7 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
                std::unique_ptr<IOBuf> data);
   void Flush();
   void Sent(const boost::system::error_code& error, size_t bytes);
+  void TellDrained();
   void Fail(const boost::system::error_code& error);
   void TellClosed(std::error_code error);
   void TellEnd();
@@ -59,6 +61,7 @@ class TcpStream : public std::enable_shared_from_this<TcpStream> {
   Endpoint remote_;
   std::unique_ptr<IOBuf> queue_;
   size_t queued_ = 0;
+  size_t low_water_ = 0;
   State state_ = State::kOpen;
   bool flush_planned_ = false;
   bool writing_ = false;
@@ -83,6 +86,7 @@ class SocketConnection : public TcpConnection {
     stream_->Send(std::move(data));
   }
   size_t QueuedBytes() const override { return stream_->QueuedBytes(); }
+  void SetLowWater(size_t bytes) override { stream_->SetLowWater(bytes); }
   void PauseReceive() override { stream_->PauseReceive(); }
   void ResumeReceive() override { stream_->ResumeReceive(); }
   void AllowHalfOpen() override { stream_->AllowHalfOpen(); }

@@ -100,7 +100,7 @@ extern "C" [[noreturn]] void EbbrtBoot(const PvhStartInfo* info) {
   RunConstructors();
   RecordStage("constructors");
   StartSecondaryCores();
-  EventManager::Of(0).SpawnLocal(&FirstEvent);
+  EventManager::Of(0).SpawnLocal([] { FirstEvent(); });
   EventManager::Of(0).Run();
   __builtin_unreachable();
 }

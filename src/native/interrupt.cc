@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "common/event_manager.h"
+#include "common/trace_hooks.h"
 #include "native/console_line.h"
 #include "native/io_apic.h"
 #include "native/local_apic.h"
@@ -38,12 +39,15 @@ EBBRT_PERCORE HandlerTable* handlers = nullptr;
 // when the handler has quieted the device, or they would come again at once.
 std::array<std::atomic<bool>, 256> level_triggered;
 
+MoveFunction<void()>* HandlerOf(Vector vector) {
+  return handlers != nullptr && vector >= kFirstDeviceVector &&
+                 vector <= kLastDeviceVector
+             ? &(*handlers)[vector - kFirstDeviceVector]
+             : nullptr;
+}
+
 void RunHandler(Vector vector) {
-  MoveFunction<void()>* handler =
-      handlers != nullptr && vector >= kFirstDeviceVector &&
-              vector <= kLastDeviceVector
-          ? &(*handlers)[vector - kFirstDeviceVector]
-          : nullptr;
+  MoveFunction<void()>* handler = HandlerOf(vector);
   if (handler == nullptr || !*handler) {
     ConsoleLine().Text("ebbrt: interrupt vector ").Decimal(vector)
         .Text(" has no handler");
@@ -58,6 +62,9 @@ void RunHandler(Vector vector) {
 }
 
 void Handle(Vector vector) {
+  const MoveFunction<void()>* handler = HandlerOf(vector);
+  TraceBegin(EventTrace::Kind::kInterrupt,
+             handler != nullptr ? handler->Identity() : nullptr, vector);
   switch (vector) {
     case kTimerVector:
       LocalApicEndOfInterrupt();
@@ -74,6 +81,7 @@ void Handle(Vector vector) {
       RunHandler(vector);
       if (level) LocalApicEndOfInterrupt();
   }
+  TraceEnd();
 }
 
 /// Runs the handlers of what is pending. Should one block, the loop goes on on

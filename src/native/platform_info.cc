@@ -63,8 +63,8 @@ void ReadMemoryMap(const PvhStartInfo& info) {
   auto* entries = reinterpret_cast<const PvhMemoryMapEntry*>(info.memory_map);
   for (uint32_t i = 0; i < info.memory_map_entries; ++i) {
     if (static_cast<MemoryType>(entries[i].type) != MemoryType::kRam) continue;
-    machine.memory.Add(
-        {entries[i].address, entries[i].address + entries[i].size});
+    MemoryRange range{entries[i].address, entries[i].address + entries[i].size};
+    if (range.begin < range.end) machine.memory.Add(range);
   }
 }
 

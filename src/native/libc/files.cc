@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
@@ -74,11 +75,15 @@ uint32_t OpenFlagsOf(int flags) {
   return result;
 }
 
+/// umask()'s, besides the front-end's own.
+std::atomic<mode_t> creation_mask{022};
+
+mode_t Masked(mode_t mode) { return mode & ~creation_mask.load(); }
+
 int Open(const std::string& path, int flags, mode_t mode) {
-  constexpr mode_t kMask = 022;  // as umask() says
   auto& table = FileTable::Get();
   return table.Add(
-      std::make_shared<File>(path, OpenFlagsOf(flags), mode & ~kMask));
+      std::make_shared<File>(path, OpenFlagsOf(flags), Masked(mode)));
 }
 
 mode_t ModeArgument(int flags, va_list arguments) {
@@ -207,8 +212,12 @@ int lstat(const char* path, struct stat* status) {
 }
 
 int mkdir(const char* path, mode_t mode) {
-  return Do([&] { return file_system->MakeDirectory(Absolute(path), mode); });
+  return Do([&] {
+    return file_system->MakeDirectory(Absolute(path), Masked(mode));
+  });
 }
+
+mode_t umask(mode_t mask) { return creation_mask.exchange(mask & 0777); }
 
 int rmdir(const char* path) {
   return Do([&] { return file_system->RemoveDirectory(Absolute(path)); });
