@@ -13,6 +13,7 @@
 #include "lwip/prot/tcp.h"
 #include "native/network/spare_list.h"
 #include "native/network/transmit_frame.h"
+#include "native/percore.h"
 #include "native/virtio/device_address.h"
 
 namespace ebbrt::network {
@@ -49,8 +50,9 @@ struct SentFrame {
 static_assert(offsetof(SentFrame, base) == 0);
 
 /// Of the stack's core.
-SpareList<SentFrame, &SentFrame::next_spare> spare_frames(256);
-SpareList<tcp_seg, &tcp_seg::next> spare_segments(256);
+EBBRT_PERCORE constinit SpareList<SentFrame, &SentFrame::next_spare>
+    spare_frames(256);
+EBBRT_PERCORE constinit SpareList<tcp_seg, &tcp_seg::next> spare_segments(256);
 
 /// States of a connection in which lwIP repeats, recovers or ends.
 constexpr tcpflags_t kUnusual =
@@ -136,10 +138,15 @@ uint16_t CountPieces(const pbuf* frame) {
   return frame->next == nullptr ? 1 : pbuf_clen(frame);
 }
 
+/// A line of memory to itself: a core's segments are used again and again, and
+/// two cores' in one line would take it from each other every time.
+constexpr size_t kSegmentSize = 64;
+static_assert(sizeof(tcp_seg) <= kSegmentSize);
+
 tcp_seg* MakeSegment() {
   tcp_seg* segment = spare_segments.Take();
   return segment != nullptr ? segment
-                            : static_cast<tcp_seg*>(memp_malloc(MEMP_TCP_SEG));
+                            : static_cast<tcp_seg*>(mem_malloc(kSegmentSize));
 }
 
 void FreeSegment(tcp_seg* segment) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "native/network/spare_list.h"
+#include "native/percore.h"
 
 namespace ebbrt::network {
 namespace {
@@ -19,7 +20,8 @@ struct FramePbuf {
 static_assert(offsetof(FramePbuf, base) == 0);
 
 /// The stack belongs to one core, and so do these.
-SpareList<FramePbuf, &FramePbuf::next_free> spare_frames(512);
+EBBRT_PERCORE constinit SpareList<FramePbuf, &FramePbuf::next_free>
+    spare_frames(512);
 
 void FreeFrame(pbuf* p) {
   auto* frame = reinterpret_cast<FramePbuf*>(p);

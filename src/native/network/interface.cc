@@ -47,6 +47,9 @@ Interface::Interface(std::unique_ptr<virtio::Transport> transport,
                      uint64_t wanted, Client& client)
     : client_(client), device_(std::move(transport), wanted, pool_, *this) {}
 
+Interface::Interface(NetDevice& first, uint16_t pair, Client& client)
+    : client_(client), device_(first, pair, pool_, *this) {}
+
 Interface::~Interface() {
   SetPolling(false);
   while (!backlog_.Empty()) pbuf_free(backlog_.Pop());
@@ -89,6 +92,7 @@ void Interface::OnFrame(std::unique_ptr<IOBuf> frame,
       client_.OnVerifiedFrame(frame)) {
     return;
   }
+  if (steering_ != nullptr && steering_->Redirect(frame, checksum)) return;
   pbuf* p = WrapInPbufs(std::move(frame));
   if (p == nullptr) return;  // TCP will send it again
   NETIF_SET_CHECKSUM_CTRL(&netif_, ChecksumFlags(device_, checksum));
@@ -301,6 +305,7 @@ void Interface::OnFailed(const std::string& why) {
   netif_set_link_down(&netif_);
   while (!backlog_.Empty()) pbuf_free(backlog_.Pop());
   client_.OnDeviceFailed(why);
+  if (steering_ != nullptr) steering_->OnDeviceFailed();
 }
 
 }  // namespace ebbrt::network

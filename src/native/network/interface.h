@@ -29,6 +29,7 @@
 #include "common/ring_queue.h"
 #include "lwip/netif.h"
 #include "lwip/tcp.h"
+#include "native/network/steering.h"
 #include "native/virtio/net_device.h"
 
 namespace ebbrt::network {
@@ -69,7 +70,19 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   /// Throws what NetDevice does. `client` outlives the interface.
   Interface(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
             Client& client);
+  /// On a further pair of queues of another core's device.
+  [[gnu::cold]] Interface(virtio::NetDevice& first, uint16_t pair,
+                          Client& client);
   [[gnu::cold]] ~Interface() override;
+
+  /// Asks `steering` from now on, which outlives the interface.
+  void SteerBy(Steering& steering) { steering_ = &steering; }
+  /// Receives a frame that another core has taken off its queue. EndBatch is
+  /// due behind the last one.
+  void Arrive(std::unique_ptr<IOBuf> frame, virtio::ReceivedChecksum checksum) {
+    OnFrame(std::move(frame), checksum);
+  }
+  void EndBatch() { client_.OnBatch(); }
 
   /// Adds the netif to lwIP, as the default, without address, and lets the
   /// device begin.
@@ -79,6 +92,8 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   const netif* Netif() const { return &netif_; }
   virtio::NetDevice& Device() { return device_; }
   const Counters& Count() const { return counters_; }
+  /// Receive buffers in the ring and in IOBufs.
+  size_t Buffers() const { return pool_.Outstanding(); }
 
   /// The payload of a segment that the device would divide for this connection,
   /// a multiple of its MSS; 0 if it would not: it can't, the connection doesn't
@@ -137,6 +152,7 @@ class Interface : private virtio::NetDevice::Client, private IdleCallback {
   void RunDeferred();
 
   Client& client_;
+  Steering* steering_ = nullptr;
   virtio::BufferPool pool_;
   virtio::NetDevice device_;
   netif netif_{};

@@ -4,6 +4,7 @@
 
 #include "lwip/sys.h"
 #include "lwip_hooks.h"
+#include "native/percore.h"
 #include "platform/clock.h"
 #include "platform/panic.h"
 
@@ -13,8 +14,11 @@ namespace {
 /// all that sequence numbers and ports need; see docs/network.md for its
 /// limits.
 uint64_t NextRandom() {
-  static uint64_t state =
-      static_cast<uint64_t>(ebbrt::Clock::now().time_since_epoch().count());
+  EBBRT_PERCORE_ZEROED static uint64_t state;
+  if (state == 0) {
+    state =
+        static_cast<uint64_t>(ebbrt::Clock::now().time_since_epoch().count());
+  }
   uint64_t ticks = __builtin_ia32_rdtsc();
   state = (state + ticks) * 0x9E3779B97F4A7C15u;
   uint64_t mixed = state ^ (state >> 29);

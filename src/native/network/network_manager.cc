@@ -8,23 +8,18 @@
 #include "common/concat.h"
 #include "common/runtime.h"
 #include "native/network/find_device.h"
-#include "native/network/stack.h"
+#include "native/network/stack_network_manager.h"
 #include "native/network/tcp_listener.h"
 #include "native/network/tcp_stream.h"
 #include "native/network/udp_port.h"
+#include "native/virtio/net_layout.h"
 #include "native/virtio/net_options.h"
 #include "platform/core.h"
 #include "platform/log.h"
 
-namespace ebbrt {
-namespace {
+namespace ebbrt::network {
 
-using network::Stack;
-
-/// The core that has the stack, for now.
-constexpr CoreId kNetworkCore = 0;
-
-std::unique_ptr<Stack> MakeStack() {
+std::unique_ptr<Stack> BootStack(void (*prepare)(Stack&)) {
   const BootArguments& boot = runtime::Boot();
 #if !LWIP_IPV6
   if (boot.ip6 || boot.gateway6) {
@@ -34,10 +29,13 @@ std::unique_ptr<Stack> MakeStack() {
   }
 #endif
   uint64_t wanted = virtio::WantedNetFeatures(boot.net_features);
-  auto stack =
-      std::make_unique<Stack>(network::FindNetworkDevice(), wanted,
-                              network::AddressPlan{boot.network, boot.gateway,
-                                                   boot.ip6, boot.gateway6});
+  if (prepare == nullptr) {
+    wanted &= ~(virtio::net_feature::kMultiqueue |
+                virtio::net_feature::kControlQueue);
+  }
+  auto stack = std::make_unique<Stack>(FindNetworkDevice(), wanted);
+  if (prepare != nullptr) prepare(*stack);
+  stack->Start({boot.network, boot.gateway, boot.ip6, boot.gateway6});
   if (stack->Link() != nullptr && !boot.quiet) {
     auto& device = stack->Link()->Device();
     platform::WriteConsole(
@@ -47,50 +45,38 @@ std::unique_ptr<Stack> MakeStack() {
   return stack;
 }
 
-class StackNetworkManager : public NetworkManager {
- public:
-  StackNetworkManager() : stack_(MakeStack()) {}
+std::unique_ptr<TcpListener> StackNetworkManager::Listen(Endpoint local,
+                                                         AcceptHandler accept) {
+  boost::intrusive_ptr acceptor(
+      new Acceptor(*stack_, local, std::move(accept)));
+  return std::make_unique<PortListener>(*stack_, std::move(acceptor));
+}
 
-  Future<> Up() override { return stack_->Up(); }
-
-  Ipv4Address Address() const override { return stack_->Address(); }
-
-  std::vector<IpAddress> Addresses() const override {
-    return stack_->Addresses();
+Future<std::unique_ptr<TcpConnection>> StackNetworkManager::Connect(
+    Endpoint remote, Endpoint local) {
+  using Connection = std::unique_ptr<TcpConnection>;
+  try {
+    return TcpStream::Connect(*stack_, remote, local);
+  } catch (...) {
+    return MakeFailedFuture<Connection>(std::current_exception());
   }
+}
 
-  std::unique_ptr<TcpListener> Listen(Endpoint local,
-                                      AcceptHandler accept) override {
-    boost::intrusive_ptr acceptor(
-        new network::Acceptor(*stack_, local, std::move(accept)));
-    return std::make_unique<network::PortListener>(*stack_,
-                                                   std::move(acceptor));
-  }
+std::unique_ptr<UdpSocket> StackNetworkManager::BindUdp(
+    Endpoint local, DatagramHandler receive) {
+  boost::intrusive_ptr bound(new UdpPort(*stack_, local, std::move(receive)));
+  return std::make_unique<PortSocket>(*stack_, std::move(bound));
+}
 
-  Future<std::unique_ptr<TcpConnection>> Connect(Endpoint remote,
-                                                 Endpoint local) override {
-    using Connection = std::unique_ptr<TcpConnection>;
-    try {
-      return network::TcpStream::Connect(*stack_, remote, local);
-    } catch (...) {
-      return MakeFailedFuture<Connection>(std::current_exception());
-    }
-  }
+}  // namespace ebbrt::network
 
-  std::unique_ptr<UdpSocket> BindUdp(Endpoint local,
-                                     DatagramHandler receive) override {
-    boost::intrusive_ptr bound(
-        new network::UdpPort(*stack_, local, std::move(receive)));
-    return std::make_unique<network::PortSocket>(*stack_, std::move(bound));
-  }
+namespace ebbrt {
+namespace {
 
- private:
-  std::unique_ptr<Stack> stack_;
-};
+/// The core that has the stack, where there is one.
+constexpr CoreId kNetworkCore = 0;
 
-}  // namespace
-
-NetworkManager& NetworkManager::HandleFault(EbbId id) {
+NetworkManager& ManagerOfCore0() {
   CoreId core = platform::CurrentCore();
   if (core != kNetworkCore) {
     throw std::runtime_error(
@@ -98,7 +84,19 @@ NetworkManager& NetworkManager::HandleFault(EbbId id) {
                 "called on core ",
                 core, "; spawn the call there (SpawnRemote)"}));
   }
-  static auto* manager = new StackNetworkManager;  // lives as long as the node
+  static auto* manager = new network::StackNetworkManager(
+      network::BootStack(nullptr));  // lives as long as the node
+  return *manager;
+}
+
+}  // namespace
+
+NetworkManager& NetworkManager::HandleFault(EbbId id) {
+  NetworkManager* manager = nullptr;
+  if (network::FindManagerOfThisCore != nullptr) {
+    manager = network::FindManagerOfThisCore();
+  }
+  if (manager == nullptr) manager = &ManagerOfCore0();
   CacheRep(id, manager);
   return *manager;
 }

@@ -11,12 +11,13 @@
 #include "lwip/ip4_addr.h"
 #include "native/network/fast_path.h"
 #include "native/network/tcp_stream.h"
+#include "native/percore.h"
 #include "platform/log.h"
 
 namespace ebbrt::network {
 namespace {
 
-Stack* local_stack = nullptr;
+EBBRT_PERCORE_ZEROED Stack* local_stack;
 
 std::exception_ptr UpError(std::error_code error) {
   const char* what =
@@ -37,18 +38,35 @@ Stack& Stack::Local() {
   return *local_stack;
 }
 
-Stack::Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted,
-             const AddressPlan& plan)
+Stack* Stack::OfThisCore() { return local_stack; }
+
+Stack::Stack()
     : timers_([this](void (*tick)()) { Tick(tick); }),
-      loopback_([this] { Deliver(); }) {
-  EBBRT_CHECK(local_stack == nullptr, "a core has one network stack");
+      loopback_([this] { Deliver(); }) {}
+
+Stack::Stack(std::unique_ptr<virtio::Transport> transport, uint64_t wanted)
+    : Stack() {
   if (transport != nullptr) {
     Interface::Client& client = *this;
     interface_.emplace(std::move(transport), wanted, client);
   }
+  StartLwip();
+}
+
+Stack::Stack(virtio::NetDevice& first, uint16_t pair) : Stack() {
+  Interface::Client& client = *this;
+  interface_.emplace(first, pair, client);
+  StartLwip();
+}
+
+void Stack::StartLwip() {
+  EBBRT_CHECK(local_stack == nullptr, "a core has one network stack");
   local_stack = this;
   lwip_init();
   loopback_.Start();
+}
+
+void Stack::Start(const AddressPlan& plan) {
   if (interface_) {
     StartLink(plan);
   } else {
@@ -71,7 +89,7 @@ void Stack::StartLink(const AddressPlan& plan) {
   StartIpv6(plan);
 #endif
   netif_set_up(link);
-  if (plan.network) return;
+  if (plan.network || plan.follows) return;
   by_dhcp_ = true;
   lease_deadline_.Start(kLeaseDeadline, [this] {
 #if LWIP_IPV6
@@ -120,7 +138,7 @@ void Stack::CheckAddress6() {
 
 Stack::~Stack() {
   if (by_dhcp_) dhcp_cleanup(interface_->Netif());
-  local_stack = nullptr;
+  if (local_stack == this) local_stack = nullptr;
 }
 
 ip_addr_t Stack::ToBind(const IpAddress& address) const {

@@ -8,7 +8,8 @@
 // leaves once, when the event ends or blocks (Flush).
 //
 // lwIP keeps its state in variables of the core (linker script, `.percore`), so
-// there is one stack a core at most. For now only core 0 makes one.
+// there is one stack a core at most. Core 0 makes one, every core does in
+// images that ask for it (common/listen_on_all_cores.h).
 #pragma once
 
 #include <memory>
@@ -32,6 +33,7 @@ struct AddressPlan {
   std::optional<Ipv4Address> gateway;
   std::optional<IpAddress> ip6;       // besides what routers tell; a /64
   std::optional<IpAddress> gateway6;  // in place of routers that tell of it
+  bool follows = false;  // without `network`: somebody else leases it
 };
 
 class Stack : private Interface::Client {
@@ -41,14 +43,21 @@ class Stack : private Interface::Client {
 
   /// The stack of this core; it must have been made.
   static Stack& Local();
+  /// The same, null if it has not been made.
+  static Stack* OfThisCore();
 
-  /// Starts lwIP and the device; with `transport` null there is the loopback
-  /// alone. Throws what Interface does.
+  /// Starts lwIP; with `transport` null there is the loopback alone. Throws
+  /// what Interface does.
   [[gnu::cold]] Stack(std::unique_ptr<virtio::Transport> transport,
-                      uint64_t wanted, const AddressPlan& plan);
+                      uint64_t wanted);
+  /// With a further pair of queues of another core's device.
+  [[gnu::cold]] Stack(virtio::NetDevice& first, uint16_t pair);
   [[gnu::cold]] ~Stack() override;
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
+
+  /// Lets the device begin. Once. Throws std::bad_alloc.
+  [[gnu::cold]] void Start(const AddressPlan& plan);
 
   /// As NetworkManager's. The loopback needs none of this.
   [[gnu::cold]] Future<> Up();
@@ -90,6 +99,9 @@ class Stack : private Interface::Client {
   /// A new connection needs lwIP's TCP timer.
   void NeedTcpTimer() { timers_.NeedTcp(); }
 
+  /// The device has another address than before, or is up with one.
+  void CheckAddress();
+
  private:
   void OnTraffic() override { timers_.Traffic(); }
   void OnFramesQueued() override { PlanFlush(); }
@@ -100,6 +112,8 @@ class Stack : private Interface::Client {
     return loopback_.Take(interface, packet);
   }
 
+  [[gnu::cold]] Stack();
+  [[gnu::cold]] void StartLwip();
   [[gnu::cold]] void StartLink(const AddressPlan& plan);
 #if LWIP_IPV6
   [[gnu::cold]] void StartIpv6(const AddressPlan& plan);
@@ -109,7 +123,6 @@ class Stack : private Interface::Client {
   void Deliver();
   void PlanFlush();
   void Flush();
-  void CheckAddress();
   [[gnu::cold]] void SettleUp(std::error_code error);
 
   StackTimers timers_;

@@ -20,6 +20,9 @@ constexpr uint32_t kUnsentAhead = 64 * 1024;
 constexpr size_t kMostAtOnce = 0xFFFF;
 /// OnPoll's period, in lwIP's slow ticks of 500 ms.
 constexpr u8_t kPollTicks = 2;
+/// A closed connection whose peer takes nothing for so many periods, a minute, is
+/// reset (RFC 6429 §3): nobody else would ever give its bytes back.
+constexpr u8_t kMostIdlePolls = 60;
 
 }  // namespace
 
@@ -194,9 +197,16 @@ void TcpStream::LeaveToTimeWait() {
   Detach();
 }
 
-/// Tries again what memory was short for.
-err_t TcpStream::OnPoll(void* self, tcp_pcb*) {
+/// Tries again what memory was short for, and gives up who takes nothing.
+err_t TcpStream::OnPoll(void* self, tcp_pcb* pcb) {
   auto* stream = static_cast<TcpStream*>(self);
+  bool moves = std::exchange(stream->polled_ack_, pcb->lastack) != pcb->lastack;
+  bool waits = stream->closing_ && stream->queued_ > 0 && !moves;
+  stream->idle_polls_ = waits ? stream->idle_polls_ + 1 : 0;
+  if (stream->idle_polls_ == kMostIdlePolls) {
+    stream->Abort();
+    return ERR_ABRT;
+  }
   if (stream->unwritten_ != nullptr || stream->closing_ || stream->ending_) {
     stream->stack_.Dirty(*stream);
   }
@@ -261,7 +271,7 @@ bool TcpStream::DeliverNext() {
     DeliverReceived();
     return true;
   }
-  if (std::exchange(drained_, false)) {
+  if (std::exchange(drained_, false) && queued_ <= low_water_) {
     handler_->OnDrained();
     return true;
   }
@@ -392,6 +402,7 @@ bool TcpStream::WritePiece() {
 }
 
 void TcpStream::Acknowledged(size_t bytes) {
+  bool was_above = queued_ > low_water_;
   queued_ -= std::min(bytes, queued_);
   size_t copied = std::min(bytes, copied_);
   copied_ -= copied;
@@ -405,7 +416,7 @@ void TcpStream::Acknowledged(size_t bytes) {
     queue_ = std::move(rest);
   }
   if (done != nullptr) stack_.ReleaseAfterTransmit(std::move(done));
-  if (queued_ == 0) {
+  if (was_above && queued_ <= low_water_) {
     drained_ = true;
     stack_.Ready(*this);
   }

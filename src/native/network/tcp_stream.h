@@ -50,6 +50,7 @@ class TcpStream final : public Deliverable {
   void SetHandler(TcpConnection::Handler* handler);
   void Send(std::unique_ptr<IOBuf> data);
   size_t QueuedBytes() const { return queued_; }
+  void SetLowWater(size_t bytes) { low_water_ = bytes; }
   void PauseReceive() { paused_ = true; }
   void ResumeReceive();
   void AllowHalfOpen() { half_open_ = true; }
@@ -107,6 +108,10 @@ class TcpStream final : public Deliverable {
   size_t acked_ = 0;             // of queue_'s first element
   size_t copied_ = 0;  // sent before that element, not kept, not acknowledged
   size_t queued_ = 0;            // not acknowledged
+  size_t low_water_ = 0;
+
+  uint32_t polled_ack_ = 0;  // acknowledged at the last poll
+  uint8_t idle_polls_ = 0;   // since then, closed, with nothing acknowledged
 
   std::error_code error_;  // what it ended with, once over_
   bool over_ = false;      // the peer has ended, or there was an error
@@ -132,6 +137,7 @@ class StreamConnection final : public TcpConnection {
     stream_->Send(std::move(data));
   }
   size_t QueuedBytes() const override { return stream_->QueuedBytes(); }
+  void SetLowWater(size_t bytes) override { stream_->SetLowWater(bytes); }
   void PauseReceive() override { stream_->PauseReceive(); }
   void ResumeReceive() override { stream_->ResumeReceive(); }
   void AllowHalfOpen() override { stream_->AllowHalfOpen(); }

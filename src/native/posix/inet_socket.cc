@@ -15,11 +15,13 @@
 #include <system_error>
 #include <utility>
 
+#include "common/check.h"
 #include "common/event_manager.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "native/libc/file_table.h"
 #include "native/posix/socket.h"
+#include "platform/core.h"
 
 namespace ebbrt::libc {
 namespace {
@@ -175,6 +177,12 @@ class InetSocket : public Socket {
     }
   }
 
+  void CheckCore() const final {
+    EBBRT_CHECK(platform::CurrentCore() == core_,
+                "a TCP or UDP socket is used on another core than the one that "
+                "made it; run what uses it there (RunOn)");
+  }
+
  protected:
   int CheckBind(const sockaddr* address, socklen_t size, Endpoint& local) {
     if (int error = ToEndpoint(address, size, family, local); error != 0) {
@@ -184,6 +192,7 @@ class InetSocket : public Socket {
     return IsOurs(local.address) ? 0 : -EADDRNOTAVAIL;
   }
 
+  const CoreId core_ = platform::CurrentCore();  // whose network it uses
   Endpoint local_{AnyOf(family), 0};
   bool bound_ = false;
   size_t SendLimit() const { return static_cast<size_t>(send_limit_); }
@@ -225,6 +234,7 @@ class TcpSocket final : public InetSocket,
                socklen_t to_size) override;
   short Ready() override;
   ssize_t Available() override {
+    CheckCore();
     return static_cast<ssize_t>(received_bytes_);
   }
 
@@ -237,7 +247,9 @@ class TcpSocket final : public InetSocket,
   void OnEnd() override;
   void OnClosed(std::error_code error) override;
   void OnDrained() override { Changed(); }
-  bool HasRoom() const { return connection_->QueuedBytes() < SendLimit(); }
+  /// A third of the room is free, as Linux wants it before it says POLLOUT.
+  size_t LowWater() const { return SendLimit() - SendLimit() / 3; }
+  bool HasRoom() const { return connection_->QueuedBytes() <= LowWater(); }
 
   State state_ = State::kNew;
   std::unique_ptr<TcpListener> listener_;
@@ -256,6 +268,7 @@ class TcpSocket final : public InetSocket,
 };
 
 TcpSocket::~TcpSocket() {
+  CheckCore();
   if (connection_ == nullptr) return;
   // As Linux: a peer whose bytes nobody read is told so.
   if (reset_at_close_ || received_ != nullptr) {
@@ -272,6 +285,7 @@ void TcpSocket::Take(std::unique_ptr<TcpConnection> connection) {
   local_ = connection_->Local();
   remote_ = connection_->Remote();
   connection_->AllowHalfOpen();
+  connection_->SetLowWater(LowWater());
   connection_->SetHandler(this);
 }
 
@@ -375,7 +389,14 @@ int TcpSocket::RemoteName(SocketName& name) {
 }
 
 int TcpSocket::SetOption(int level, int option, int value) {
-  if (level != IPPROTO_TCP) return InetSocket::SetOption(level, option, value);
+  if (level != IPPROTO_TCP) {
+    int result = InetSocket::SetOption(level, option, value);
+    if (option == SO_SNDBUF && connection_ != nullptr) {
+      connection_->SetLowWater(LowWater());
+      Changed();  // which that alone doesn't tell
+    }
+    return result;
+  }
   switch (option) {
     case TCP_NODELAY:  // always: what is sent together is gathered before
       return 0;
@@ -445,13 +466,15 @@ ssize_t TcpSocket::Send(std::span<const iovec> pieces, const sockaddr* to,
   if (connection_ == nullptr) return -ENOTCONN;
   size_t total = TotalOf(pieces);
   if (total == 0) return 0;
-  if (!HasRoom()) return -EAGAIN;
-  size_t count = std::min(total, SendLimit() - connection_->QueuedBytes());
+  size_t queued = connection_->QueuedBytes();
+  if (queued >= SendLimit()) return -EAGAIN;
+  size_t count = std::min(total, SendLimit() - queued);
   connection_->Send(CopyIn(pieces, count));
   return static_cast<ssize_t>(count);
 }
 
 short TcpSocket::Ready() {
+  CheckCore();
   int ready = 0;
   if (listener_ != nullptr) return accepted_.empty() ? 0 : POLLIN;
   if (state_ == State::kConnecting) return 0;
@@ -472,6 +495,7 @@ class UdpSocketDescription final : public InetSocket {
  public:
   explicit UdpSocketDescription(int family)
       : InetSocket(family, SOCK_DGRAM, IPPROTO_UDP) {}
+  ~UdpSocketDescription() override { CheckCore(); }
 
   int Bind(const sockaddr* address, socklen_t size) override;
   int Listen(int) override { return -EOPNOTSUPP; }
@@ -483,9 +507,11 @@ class UdpSocketDescription final : public InetSocket {
   ssize_t Send(std::span<const iovec> pieces, const sockaddr* to,
                socklen_t to_size) override;
   short Ready() override {
+    CheckCore();
     return waiting_.empty() ? POLLOUT : POLLIN | POLLOUT;
   }
   ssize_t Available() override {
+    CheckCore();
     return waiting_.empty() ? 0 : waiting_.front().Size();
   }
 

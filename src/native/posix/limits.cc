@@ -3,11 +3,23 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "native/libc/file_table.h"
 
 using ebbrt::libc::FileTable;
+
+namespace {
+
+/// Remembered; there is nobody to come before.
+std::atomic<int> priority{0};
+
+/// Whether the program is meant: 0 is the caller, which is process 1.
+bool IsUs(int which, id_t who) { return which == PRIO_PROCESS && who <= 1; }
+
+}  // namespace
 
 extern "C" {
 
@@ -38,12 +50,19 @@ int setrlimit(int resource, const rlimit* limit) {
   return -1;
 }
 
-int getpriority(int, id_t) { return 0; }
-
-int setpriority(int, id_t, int value) {
-  if (value == 0) return 0;
-  errno = EPERM;
+int getpriority(int which, id_t who) {
+  if (IsUs(which, who)) return priority;
+  errno = ESRCH;
   return -1;
+}
+
+int setpriority(int which, id_t who, int value) {
+  if (!IsUs(which, who)) {
+    errno = ESRCH;
+    return -1;
+  }
+  priority = std::clamp(value, -20, 19);
+  return 0;
 }
 
 }  // extern "C"

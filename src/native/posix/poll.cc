@@ -105,7 +105,7 @@ class Epoll final : public Description {
     status = {};
     status.st_mode = S_IRUSR | S_IWUSR;
   }
-  short Ready() override { return HasReady() ? POLLIN : 0; }
+  short Ready() override;
 
  private:
   /// The interest in one description. Counted: the table, the list of those that
@@ -130,7 +130,12 @@ class Epoll final : public Description {
   void Drop(Pointer interest);
   Pointer Find(int fd);
   int Collect(std::span<epoll_event> events);
-  bool HasReady();
+  Pointer TakeCandidate();
+  static uint32_t Look(Interest& interest);
+  bool LeadsTo(const Epoll& other, int depth) const;
+
+  /// Epolls that may watch one another in a row.
+  static constexpr int kMostNested = 5;
 
   std::unordered_map<int, Pointer> interests_;  // of the user's context
   SpinLock lock_;                               // guards:
@@ -145,9 +150,15 @@ Epoll::~Epoll() {
   for (auto& [fd, interest] : interests_) Drop(std::move(interest));
 }
 
-bool Epoll::HasReady() {
-  std::lock_guard guard(lock_);
-  return !ready_.empty();
+/// Whether it is `other`, or watches it by way of as many others as there may be.
+bool Epoll::LeadsTo(const Epoll& other, int depth) const {
+  if (this == &other || depth == kMostNested) return true;
+  for (const auto& [fd, interest] : interests_) {
+    auto description = interest->description.lock();
+    auto* below = dynamic_cast<const Epoll*>(description.get());
+    if (below != nullptr && below->LeadsTo(other, depth + 1)) return true;
+  }
+  return false;
 }
 
 void Epoll::MayBeReady(Interest& interest) {
@@ -190,6 +201,8 @@ int Epoll::Add(int fd, const epoll_event& event) {
   if (description->AsFile() != nullptr) return -EPERM;
   if (description.get() == this) return -EINVAL;
   if (Find(fd) != nullptr) return -EEXIST;
+  auto* below = dynamic_cast<const Epoll*>(description.get());
+  if (below != nullptr && below->LeadsTo(*this, 1)) return -ELOOP;
   auto interest = std::make_shared<Interest>(*this, description);
   interest->self = interest;
   interest->event = event;
@@ -219,6 +232,38 @@ int Epoll::Delete(int fd) {
   return 0;
 }
 
+/// One that may be ready, off the list; null if there is none.
+Epoll::Pointer Epoll::TakeCandidate() {
+  std::lock_guard guard(lock_);
+  if (ready_.empty()) return nullptr;
+  Pointer interest = std::move(ready_.front());
+  ready_.pop_front();
+  interest->listed = false;
+  return interest;
+}
+
+/// What it is ready for, of what is wanted.
+uint32_t Epoll::Look(Interest& interest) {
+  auto description = interest.description.lock();
+  if (description == nullptr || interest.event.events == 0) return 0;
+  uint32_t wanted = interest.event.events | EPOLLERR | EPOLLHUP;
+  uint32_t ready = static_cast<uint32_t>(description->Ready()) & wanted;
+  if (ready == 0) description->Want(static_cast<short>(interest.event.events));
+  return ready;
+}
+
+short Epoll::Ready() {
+  while (Pointer interest = TakeCandidate()) {
+    if (Look(*interest) == 0) continue;
+    std::lock_guard guard(lock_);
+    if (!std::exchange(interest->listed, true)) {
+      ready_.push_front(std::move(interest));
+    }
+    return POLLIN;
+  }
+  return 0;
+}
+
 /// Looks at each that may be ready once; those that are stay listed.
 int Epoll::Collect(std::span<epoll_event> events) {
   size_t candidates;
@@ -228,22 +273,10 @@ int Epoll::Collect(std::span<epoll_event> events) {
   }
   size_t count = 0;
   while (candidates-- > 0 && count < events.size()) {
-    Pointer interest;
-    {
-      std::lock_guard guard(lock_);
-      if (ready_.empty()) break;
-      interest = std::move(ready_.front());
-      ready_.pop_front();
-      interest->listed = false;
-    }
-    auto description = interest->description.lock();
-    if (description == nullptr || interest->event.events == 0) continue;
-    uint32_t wanted = interest->event.events | EPOLLERR | EPOLLHUP;
-    uint32_t ready = static_cast<uint32_t>(description->Ready()) & wanted;
-    if (ready == 0) {
-      description->Want(static_cast<short>(interest->event.events));
-      continue;
-    }
+    Pointer interest = TakeCandidate();
+    if (interest == nullptr) break;
+    uint32_t ready = Look(*interest);
+    if (ready == 0) continue;
     events[count++] = {ready, interest->event.data};
     if ((interest->event.events & EPOLLONESHOT) != 0) {
       interest->event.events = 0;

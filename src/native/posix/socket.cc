@@ -4,8 +4,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace ebbrt::libc {
 namespace {
@@ -14,6 +16,35 @@ IpAddress FromIn6(const in6_addr& address) {
   IpAddress result;
   std::memcpy(result.bytes.data(), address.s6_addr, result.bytes.size());
   return result;
+}
+
+/// What is left of `pieces` after `done` bytes.
+std::vector<iovec> Rest(std::span<const iovec> pieces, size_t done) {
+  std::vector<iovec> rest;
+  for (iovec piece : pieces) {
+    size_t skipped = std::min(done, piece.iov_len);
+    done -= skipped;
+    piece.iov_base = static_cast<std::byte*>(piece.iov_base) + skipped;
+    piece.iov_len -= skipped;
+    if (piece.iov_len > 0) rest.push_back(piece);
+  }
+  return rest;
+}
+
+/// Calls step, which gives bytes, 0 at the end, or a negated error, until all of
+/// `pieces` is done if that is wanted.
+template <typename Step>
+ssize_t Transfer(std::span<const iovec> pieces, bool whole, Step step) {
+  ssize_t done = step(pieces);
+  if (!whole || done <= 0) return done;
+  const auto total = static_cast<ssize_t>(TotalOf(pieces));
+  while (done < total) {
+    auto rest = Rest(pieces, static_cast<size_t>(done));
+    ssize_t more = step(rest);
+    if (more <= 0) break;
+    done += more;
+  }
+  return done;
 }
 
 }  // namespace
@@ -62,14 +93,38 @@ SocketName ToName(const Endpoint& endpoint, int family) {
   return name;
 }
 
+ssize_t Socket::SendAll(std::span<const iovec> pieces, int flags,
+                        const sockaddr* to, socklen_t to_size) {
+  CheckCore();
+  bool dont_wait = (flags & MSG_DONTWAIT) != 0;
+  bool whole = !dont_wait && !nonblocking && type == SOCK_STREAM;
+  return Transfer(pieces, whole, [&](std::span<const iovec> rest) {
+    return Retry(*this, POLLOUT, dont_wait,
+                 [&] { return Send(rest, to, to_size); });
+  });
+}
+
+ssize_t Socket::ReceiveAll(std::span<const iovec> pieces, int& flags,
+                           SocketName* from) {
+  CheckCore();
+  const int wanted = flags;
+  bool dont_wait = (wanted & MSG_DONTWAIT) != 0;
+  bool whole = (wanted & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL &&
+               !dont_wait && !nonblocking && type == SOCK_STREAM;
+  return Transfer(pieces, whole, [&](std::span<const iovec> rest) {
+    return Retry(*this, POLLIN, dont_wait, [&] {
+      flags = wanted;
+      return Receive(rest, flags, from);
+    });
+  });
+}
+
 int Socket::Accept(std::shared_ptr<Socket>&) { return -EOPNOTSUPP; }
 
 ssize_t Socket::Read(std::span<std::byte> to) {
   iovec piece{to.data(), to.size()};
-  return Retry(*this, POLLIN, false, [&] {
-    int flags = 0;
-    return Receive({&piece, 1}, flags, nullptr);
-  });
+  int flags = 0;
+  return ReceiveAll({&piece, 1}, flags, nullptr);
 }
 
 ssize_t Socket::Write(std::span<const std::byte> data) {
@@ -81,7 +136,7 @@ ssize_t Socket::WriteAll(std::span<const std::span<const std::byte>> pieces) {
   for (auto piece : pieces) {
     parts.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
   }
-  return Retry(*this, POLLOUT, false, [&] { return Send(parts, nullptr, 0); });
+  return SendAll(parts, 0, nullptr, 0);
 }
 
 void Socket::Status(struct stat& status) {

@@ -1,8 +1,9 @@
 // Socket: what a descriptor of socket(2) leads to.
 //
-// Three kinds: TCP and UDP over the NetworkManager (inet_socket.cc), whose members are
-// called on the network's core, and streams inside the node (local_socket.cc).
-// Members give 0 or more, or an error negated; blocking is the caller's (sockets.cc).
+// Three kinds: TCP and UDP over the NetworkManager (inet_socket.cc), whose
+// members are called on the core that made them, and streams inside the node
+// (local_socket.cc). Members give 0 or more, or an error negated; blocking is
+// the caller's (sockets.cc).
 #pragma once
 
 #include <sys/socket.h>
@@ -41,6 +42,9 @@ class Socket : public Description {
   const int type;
   const int protocol;
 
+  /// Panics on a core on which its members may not be called.
+  virtual void CheckCore() const {}
+
   virtual int Bind(const sockaddr* address, socklen_t size) = 0;
   virtual int Listen(int backlog) = 0;
   /// -EAGAIN if nobody has connected.
@@ -65,6 +69,14 @@ class Socket : public Description {
   /// `to` is null unless an address was given.
   virtual ssize_t Send(std::span<const iovec> pieces, const sockaddr* to,
                        socklen_t to_size) = 0;
+
+  /// Send and Receive as the calls on sockets are: they block unless `flags` has
+  /// MSG_DONTWAIT. What blocks sends all, and with MSG_WAITALL receives all,
+  /// unless an error or the end comes before; they tell what was done until then.
+  ssize_t SendAll(std::span<const iovec> pieces, int flags, const sockaddr* to,
+                  socklen_t to_size);
+  ssize_t ReceiveAll(std::span<const iovec> pieces, int& flags,
+                     SocketName* from);
 
   ssize_t Read(std::span<std::byte> to) override;
   ssize_t Write(std::span<const std::byte> data) override;

@@ -13,11 +13,15 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <exception>
+#include <string>
 #include <vector>
 
+#include "common/network_manager.h"
 #include "native/libc/file_table.h"
-#include "native/posix/socket.h"
 #include "native/libc/standard_stream.h"
+#include "native/posix/socket.h"
+#include "platform/log.h"
 
 namespace {
 
@@ -30,7 +34,21 @@ using ebbrt::libc::SocketName;
 using ebbrt::libc::StandardStream;
 
 std::shared_ptr<Socket> FindSocket(int fd) {
-  return FileTable::Get().FindSocket(fd);
+  auto socket = FileTable::Get().FindSocket(fd);
+  socket->CheckCore();
+  return socket;
+}
+
+/// Whether this core has a network for sockets; the console says why not.
+bool HasNetwork() {
+  try {
+    (void)ebbrt::network_manager.Rep();
+    return true;
+  } catch (const std::exception& error) {
+    ebbrt::platform::WriteConsole(std::string("ebbrt: socket: ") +
+                                  error.what() + "\n");
+    return false;
+  }
 }
 
 int AddSocket(std::shared_ptr<Socket> socket, int flags) {
@@ -57,19 +75,14 @@ ssize_t Receive(int fd, std::span<const iovec> pieces, int& flags,
                 SocketName* from) {
   auto socket = FindSocket(fd);
   if ((flags & MSG_OOB) != 0) return -EINVAL;
-  int wanted = flags;
-  return Retry(*socket, POLLIN, (wanted & MSG_DONTWAIT) != 0, [&] {
-    flags = wanted;
-    return socket->Receive(pieces, flags, from);
-  });
+  return socket->ReceiveAll(pieces, flags, from);
 }
 
 ssize_t Send(int fd, std::span<const iovec> pieces, int flags,
              const sockaddr* to, socklen_t to_size) {
   auto socket = FindSocket(fd);
   if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
-  return Retry(*socket, POLLOUT, (flags & MSG_DONTWAIT) != 0,
-               [&] { return socket->Send(pieces, to, to_size); });
+  return socket->SendAll(pieces, flags, to, to_size);
 }
 
 /// The value of every socket's options; -ENOPROTOOPT for others.
@@ -104,6 +117,7 @@ int socket(int family, int type, int protocol) {
     int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
     bool inet = family == AF_INET || family == AF_INET6;
     if (!inet && family != AF_UNIX) return -EAFNOSUPPORT;
+    if (inet && !HasNetwork()) return -ENETDOWN;
     if (inet && kind == SOCK_STREAM &&
         (protocol == 0 || protocol == IPPROTO_TCP)) {
       return AddSocket(ebbrt::libc::MakeTcpSocket(family), type);

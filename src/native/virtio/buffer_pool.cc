@@ -24,7 +24,6 @@ BufferPool::BufferPool() : core_(platform::CurrentCore()) {
 }
 
 BufferPool::~BufferPool() {
-  TakeForeign();
   EBBRT_CHECK(Outstanding() == 0, "a buffer pool ended before its buffers");
   while (free_ != nullptr) {
     Block* block = free_;
@@ -34,7 +33,6 @@ BufferPool::~BufferPool() {
 }
 
 BufferPool::Block* BufferPool::Get() {
-  if (free_ == nullptr) TakeForeign();
   Block* block = free_;
   if (block != nullptr) {
     free_ = block->next;
@@ -44,12 +42,12 @@ BufferPool::Block* BufferPool::Get() {
     if (memory == nullptr) return nullptr;
     block = new (memory) Block(this);
   }
-  outstanding_.fetch_add(1, std::memory_order_relaxed);
+  ++given_;
   return block;
 }
 
 void BufferPool::Put(Block* block) {
-  outstanding_.fetch_sub(1, std::memory_order_relaxed);
+  --given_;
   if (free_count_ >= kKeep) {
     std::free(block);
     return;
@@ -57,15 +55,6 @@ void BufferPool::Put(Block* block) {
   block->next = free_;
   free_ = block;
   ++free_count_;
-}
-
-void BufferPool::TakeForeign() {
-  Block* block = foreign_.exchange(nullptr, std::memory_order_acquire);
-  while (block != nullptr) {
-    Block* next = block->next;
-    Put(block);
-    block = next;
-  }
 }
 
 std::byte* BufferPool::Bytes(Block* block) {
@@ -87,11 +76,9 @@ void BufferPool::Release(BufferOwner* owner) {
     pool->Put(block);
     return;
   }
-  Block* first = pool->foreign_.load(std::memory_order_relaxed);
-  do {
-    block->next = first;
-  } while (!pool->foreign_.compare_exchange_weak(
-      first, block, std::memory_order_release, std::memory_order_relaxed));
+  // To the heap: the pool's core may not ask for any for long.
+  std::free(block);
+  pool->ended_elsewhere_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace ebbrt::virtio

@@ -7,10 +7,11 @@
 //   | owner, pool, link, first window | bytes the device writes ...    |
 //   |<-------- kBlockHeader --------->|<-------- kBufferSize --------->|
 //
-// The last IOBuf on a block gives it back. Blocks that applications keep are
-// simply missing here: the pool takes others from the heap, so that somebody's
-// store of received values never dries up the ring. A small frame pins a whole
-// block; who keeps small values for long copies them (IOBuf::Capacity tells).
+// The last IOBuf on a block gives it back: to the pool, or on another core to
+// the heap. Blocks that applications keep are simply missing here: the pool
+// takes others from the heap, so that somebody's store of received values never
+// dries up the ring. A small frame pins a whole block; who keeps small values
+// for long copies them (IOBuf::Capacity tells).
 //
 // A block is 2 KiB: the smallest that holds an Ethernet frame of 1,514 bytes
 // with the device's header, so that an ordinary frame is one buffer; larger
@@ -23,6 +24,7 @@
 #include <memory>
 
 #include "common/iobuf.h"
+#include "common/relaxed.h"
 #include "common/types.h"
 
 namespace ebbrt::virtio {
@@ -58,19 +60,19 @@ class BufferPool {
 
   /// Blocks that are neither free nor returned: in rings and in IOBufs.
   size_t Outstanding() const {
-    return outstanding_.load(std::memory_order_relaxed);
+    // In this order: none has ended that wasn't given before.
+    const size_t ended = ended_elsewhere_.load(std::memory_order_acquire);
+    return given_ - ended;
   }
 
  private:
   static void Release(BufferOwner* owner);
-  void TakeForeign();
 
   const CoreId core_;
   Block* free_ = nullptr;
   size_t free_count_ = 0;
-  // Blocks whose last IOBuf ended on another core.
-  std::atomic<Block*> foreign_{nullptr};
-  std::atomic<size_t> outstanding_{0};
+  Relaxed<size_t> given_ = 0;  // less those that came back here
+  std::atomic<size_t> ended_elsewhere_{0};
 };
 
 }  // namespace ebbrt::virtio

@@ -45,26 +45,32 @@ EventIndex UsesEventIndex(uint64_t features) {
 
 }  // namespace
 
-NetDevice::NetDevice(std::unique_ptr<Transport> transport, uint64_t wanted,
-                     BufferPool& pool, Client& client)
-    : transport_(std::move(transport)),
+NetDevice::NetDevice(std::unique_ptr<Transport> own, uint64_t wanted,
+                     const NetDevice* first, uint16_t pair, BufferPool& pool,
+                     Client& client)
+    : own_transport_(std::move(own)),
+      transport_(first == nullptr ? own_transport_.get() : first->transport_),
       pool_(pool),
       client_(client),
-      features_(transport_->Negotiate(wanted)),
+      receive_index_(pair * kQueuesOfPair),
+      features_(first == nullptr ? transport_->Negotiate(wanted)
+                                 : first->features_),
       mtu_(kEthernetMtu),
-      receive_(RingSize(*transport_, kReceiveQueue), UsesEventIndex(features_)),
-      transmit_(RingSize(*transport_, kTransmitQueue),
+      receive_(RingSize(*transport_, receive_index_),
+               UsesEventIndex(features_)),
+      transmit_(RingSize(*transport_, TransmitIndex()),
                 UsesEventIndex(features_)),
       receive_blocks_(receive_.Size()),
       in_flight_(transmit_.Size()) {
-  ReadDeviceConfig();
+  if (first == nullptr) {
+    ReadDeviceConfig();
+  } else {
+    mac_ = first->mac_;
+    mtu_ = first->mtu_;
+  }
   transmit_.DisableInterrupts();
-  auto interrupt = [this] {
-    ++counters_.interrupts;
-    client_.OnInterrupt();
-  };
-  transport_->EnableQueue(kReceiveQueue, receive_, interrupt);
-  transport_->EnableQueue(kTransmitQueue, transmit_, interrupt);
+  transport_->EnableQueue(receive_index_, receive_, Interrupt{this});
+  transport_->EnableQueue(TransmitIndex(), transmit_, Interrupt{this});
 }
 
 NetDevice::~NetDevice() {
@@ -89,8 +95,19 @@ void NetDevice::ReadDeviceConfig() {
   }
 }
 
+uint16_t NetDevice::PairLimit() const {
+  constexpr uint64_t kNeeded =
+      net_feature::kMultiqueue | net_feature::kControlQueue;
+  if ((features_ & kNeeded) != kNeeded) return 1;
+  std::array<uint16_t, 1> pairs{};
+  transport_->ReadConfig(net_config::kMaxPairsOffset,
+                         std::as_writable_bytes(std::span(pairs)));
+  constexpr uint16_t kMost = 0x8000;  // §5.1.4
+  return std::clamp<uint16_t>(pairs[0], 1, kMost);
+}
+
 void NetDevice::Start() {
-  transport_->MarkReady();
+  if (own_transport_ != nullptr) transport_->MarkReady();
   Refill();
 }
 
@@ -132,7 +149,7 @@ bool NetDevice::Refill() {
   // Also what was placed before memory gave out must reach the device.
   if (receive_.Publish()) {
     ++counters_.notifications;
-    transport_->Notify(kReceiveQueue);
+    transport_->Notify(receive_index_);
   }
   return full;
 }
@@ -226,7 +243,7 @@ bool NetDevice::Transmit(std::span<const Piece> pieces, NetHeader* header,
 void NetDevice::Kick() {
   if (!failed_ && transmit_.Publish()) {
     ++counters_.notifications;
-    transport_->Notify(kTransmitQueue);
+    transport_->Notify(TransmitIndex());
   }
 }
 

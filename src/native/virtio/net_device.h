@@ -1,4 +1,4 @@
-// NetDevice: the driver of a virtio network device, one pair of queues.
+// NetDevice: the driver of a virtio network device, one pair of queues of it.
 //
 // Frames come and go without being copied. Received ones are handed to the
 // client as IOBufs on the device's own buffers; sent ones are pieces of the
@@ -13,8 +13,14 @@
 // again; the client hears of it once (OnFailed) and everything in flight is
 // given back.
 //
-// All members are called on the core that made the device, in events; so are
-// the client's. VirtIO 1.2 §5.1.
+// A device may have further pairs: each is a NetDevice of its own, perhaps on
+// another core, made from the first one. Which of them a received frame comes
+// to is the device's choice. They share nothing but the registers; a device
+// that has failed one of them has failed all, but each must be told (Fail). How
+// many are used is said on the control queue (pair_control.h).
+//
+// All members are called on the core that made the pair, in events; so are the
+// client's. VirtIO 1.2 §5.1.
 #pragma once
 
 #include <array>
@@ -23,6 +29,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/iobuf.h"
@@ -78,17 +85,34 @@ class NetDevice {
   static constexpr size_t kLargestFrame = 65535;
   static constexpr uint16_t kLargestRing = 1024;
 
-  /// Negotiates `wanted` features and sets up both queues. `pool` and `client`
-  /// outlive the device. Throws std::runtime_error when the device can't be
-  /// used, std::bad_alloc.
-  [[gnu::cold]] NetDevice(std::unique_ptr<Transport> transport, uint64_t wanted,
-                          BufferPool& pool, Client& client);
+  /// Negotiates `wanted` features and sets up the queues of the first pair.
+  /// `pool` and `client` outlive the device. Throws std::runtime_error when the
+  /// device can't be used, std::bad_alloc.
+  NetDevice(std::unique_ptr<Transport> transport, uint64_t wanted,
+            BufferPool& pool, Client& client)
+      : NetDevice(std::move(transport), wanted, nullptr, 0, pool, client) {}
+  /// Sets up pair number `pair` of the device of `first`, which has not been
+  /// started and outlives this; 1 <= pair < first.PairLimit(). Throws likewise:
+  /// the device goes on without this pair and those behind it.
+  NetDevice(NetDevice& first, uint16_t pair, BufferPool& pool, Client& client)
+      : NetDevice(nullptr, 0, &first, pair, pool, client) {}
+  /// The device's end for all pairs; the first one goes last.
   [[gnu::cold]] ~NetDevice();
   NetDevice(const NetDevice&) = delete;
   NetDevice& operator=(const NetDevice&) = delete;
 
-  /// Fills the receive ring and lets the device begin, interrupts on.
+  /// Fills the receive ring, interrupts on; the first pair lets the device
+  /// begin, the others follow.
   void Start();
+
+  /// Stops the pair, and the device if it goes on: it has broken the rules.
+  /// Also for a pair of a device that has failed another.
+  [[gnu::cold]] void Fail(const std::string& why);
+
+  /// Pairs that the device has; 1 if several or its control queue were not
+  /// agreed on.
+  [[gnu::cold]] uint16_t PairLimit() const;
+  Transport& Bus() { return *transport_; }
 
   std::string Name() const { return transport_->Name(); }
   uint64_t Features() const { return features_; }
@@ -138,6 +162,15 @@ class NetDevice {
  private:
   static constexpr uint16_t kNone = 0xFFFF;
 
+  /// A function, not a lambda: images hold the name of its type.
+  struct Interrupt {
+    void operator()() const {
+      ++device->counters_.interrupts;
+      device->client_.OnInterrupt();
+    }
+    NetDevice* device;
+  };
+
   struct InFlight {
     void* token = nullptr;
     uint64_t sequence = 0;
@@ -145,17 +178,22 @@ class NetDevice {
     uint16_t next = kNone;
   };
 
+  [[gnu::cold]] NetDevice(std::unique_ptr<Transport> own, uint64_t wanted,
+                          const NetDevice* first, uint16_t pair,
+                          BufferPool& pool, Client& client);
   [[gnu::cold]] void ReadDeviceConfig();
   bool ReceiveFrame();
   std::unique_ptr<IOBuf> TakeBuffer(uint16_t id, size_t offset,
                                     uint32_t written);
   void Unlink(uint16_t id);
-  [[gnu::cold]] void Fail(const std::string& why);
+  uint16_t TransmitIndex() const { return receive_index_ + 1; }
   [[gnu::cold]] void GiveBackAll();
 
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Transport> own_transport_;  // the first pair's
+  Transport* const transport_;
   BufferPool& pool_;
   Client& client_;
+  const uint16_t receive_index_;
   const uint64_t features_;
   MacAddress mac_{};
   uint16_t mtu_;

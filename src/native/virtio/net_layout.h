@@ -18,6 +18,8 @@ inline constexpr uint64_t kGuestTso6 = uint64_t{1} << 8;
 inline constexpr uint64_t kHostTso4 = uint64_t{1} << 11;
 inline constexpr uint64_t kHostTso6 = uint64_t{1} << 12;
 inline constexpr uint64_t kMergeableBuffers = uint64_t{1} << 15;
+inline constexpr uint64_t kControlQueue = uint64_t{1} << 17;
+inline constexpr uint64_t kMultiqueue = uint64_t{1} << 22;
 }  // namespace net_feature
 
 /// What stands before every frame, §5.1.6; with VERSION_1 always of this size.
@@ -43,11 +45,22 @@ inline constexpr uint8_t kSegmentTcp6 = 4;
 namespace net_config {
 inline constexpr size_t kMacOffset = 0;
 inline constexpr size_t kMacLength = 6;
+inline constexpr size_t kMaxPairsOffset = 8;
 inline constexpr size_t kMtuOffset = 10;
 }  // namespace net_config
 
-/// §5.1.2: the queues of the first pair.
-inline constexpr uint16_t kReceiveQueue = 0;
-inline constexpr uint16_t kTransmitQueue = 1;
+/// §5.1.2: each pair is a receive queue and, behind it, one to transmit; behind
+/// all pairs that the device has comes the control queue.
+inline constexpr uint16_t kQueuesOfPair = 2;
+
+/// What is sent on the control queue to use several pairs, and its answer,
+/// §5.1.6.5 and §5.1.6.5.5.
+struct PairsCommand {
+  uint8_t command_class = 4;  // VIRTIO_NET_CTRL_MQ
+  uint8_t command = 0;        // VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET
+  uint16_t pairs = 0;
+};
+static_assert(sizeof(PairsCommand) == 4);
+inline constexpr uint8_t kCommandDone = 0;
 
 }  // namespace ebbrt::virtio

@@ -24,6 +24,7 @@ constexpr std::array kSwitches = {
     Switch{"eventidx", feature::kEventIndex},
     Switch{"mac", net_feature::kMac},
     Switch{"mtu", net_feature::kMtu},
+    Switch{"mq", net_feature::kMultiqueue},
 };
 
 std::string KnownNames() {
@@ -57,6 +58,8 @@ uint64_t Consistent(uint64_t features) {
     features &= ~(kGuestTso4 | kGuestTso6);
   }
   if ((features & kChecksum) == 0) features &= ~(kHostTso4 | kHostTso6);
+  // How many pairs are used is said on the control queue.
+  if ((features & kMultiqueue) != 0) features |= kControlQueue;
   return features;
 }
 

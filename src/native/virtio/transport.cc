@@ -34,6 +34,7 @@ uint64_t Transport::Negotiate(uint64_t wanted) {
 void Transport::MarkReady() { SetStatus(Status() | status::kDriverOk); }
 
 void Transport::Fail() {
+  if (failed_.exchange(true)) return;
   Reset();
   SetStatus(status::kFailed);
 }

@@ -7,9 +7,11 @@
 //   -> ReadConfig, QueueLimit, EnableQueue for each queue -> MarkReady
 //   -> Notify as often as wanted -> Fail when the device misbehaves
 //
-// All members are called on one core, in events.
+// All members are called in events, on one core at a time while the device is set
+// up; from then on Notify, for a queue on its own core, and Fail on any.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -66,7 +68,8 @@ class Transport {
   void MarkReady();
   /// Tells the device that queue `index` has news.
   virtual void Notify(uint16_t index) = 0;
-  /// Stops the device for good: it is reset and marked as failed.
+  /// Stops the device for good: it is reset and marked as failed. Once, on
+  /// whichever core comes first.
   void Fail();
 
   /// Copies device configuration from `offset`; consistent even when the device
@@ -81,6 +84,9 @@ class Transport {
   virtual void AcceptFeatures(uint64_t features) = 0;
   virtual uint32_t ConfigGeneration() = 0;
   virtual uint8_t ConfigByte(size_t offset) = 0;
+
+ private:
+  std::atomic<bool> failed_{false};
 };
 
 }  // namespace ebbrt::virtio
