@@ -285,12 +285,7 @@ void BinarySession::Get(const Command& command, ReplyBatch& replies,
   std::string_view key = parser_.Current().key;
   auto answered_key = key.substr(0, command.answers_key ? key.size() : 0);
   bool touches = command.action == Action::kTouch;
-  auto access = touches ? Store::kTouch : Store::kGet;
-  bool hit = store().Visit(key, now, access, [&](Item& item) {
-    if (touches) {
-      auto expiration = Extras<ExpirationExtras>().expiration.Get();
-      item.deadline = Store::Deadline(expiration, now);
-    }
+  auto answer = [&](const Item& item) {
     size_t value = command.answers_value ? item.ValueLength() : 0;
     ResponseHeader header = HeaderFor(Status::kSuccess);
     GetExtras extras{.flags = item.flags};
@@ -310,7 +305,17 @@ void BinarySession::Get(const Command& command, ReplyBatch& replies,
     } else if (value > 0) {
       replies.AppendShared(item.Bytes().Clone());
     }
-  });
+  };
+  bool hit;
+  if (touches) {
+    auto expiration = Extras<ExpirationExtras>().expiration.Get();
+    hit = store().Change(key, now, Store::kTouch, [&](Item& item) {
+      item.deadline = Store::Deadline(expiration, now);
+      answer(item);
+    });
+  } else {
+    hit = store().Visit(key, now, Store::kGet, answer);
+  }
   if (hit || command.Quiet()) return;
   if (!command.answers_key) return Refuse(replies, Status::kNotFound);
   // memcached puts the key where the other errors have their text.
@@ -373,19 +378,24 @@ void BinarySession::Add(const Command& command, ReplyBatch& replies,
                      .vivifies = vivifies};
   uint64_t sum = 0;
   Store::Result result{};
-  result.outcome =
-      store().Add(request.key, delta, now, [&](Item& item, uint64_t number) {
-        sum = number;
-        result.cas = item.cas;
-      });
-  bool made = result.outcome == Outcome::kNotFound && vivifies;
-  if (made) {
-    sum = extras.initial.Get();
-    auto deadline = Store::Deadline(extras.expiration.Get(), now);
-    Line digits;
-    auto text = digits.AddNumber(sum).View();
-    result = Vivify(request.key, text, deadline, now);
-  }
+  bool made = false;
+  do {
+    result.outcome =
+        store().Add(request.key, delta, now, [&](Item& item, uint64_t number) {
+          sum = number;
+          result.cas = item.cas;
+        });
+    made = result.outcome == Outcome::kNotFound && vivifies;
+    if (made) {
+      sum = extras.initial.Get();
+      auto deadline = Store::Deadline(extras.expiration.Get(), now);
+      Line digits;
+      auto text = digits.AddNumber(sum).View();
+      result =
+          Vivify(request.key, text, deadline, now, Store::kPeek, [](Item&) {});
+    }
+    // Another core's command was between the two.
+  } while (made && result.outcome == Outcome::kNotStored);
   if (result.outcome == Outcome::kOutOfMemory) {
     return Refuse(replies, Status::kOutOfMemory,
                   made ? "Out of memory allocating new item"

@@ -1,5 +1,6 @@
 #include "apps/memcached/connection.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -14,25 +15,31 @@ namespace {
 /// be on top, so a client that never reads costs a value of the longest kind
 /// and this.
 constexpr size_t kMaxQueued = 256 << 10;
+/// Down at so many, they go on.
+constexpr size_t kLowWater = kMaxQueued / 2;
 
 }  // namespace
 
 Connection::Connection(std::unique_ptr<TcpConnection> tcp, Service& service,
                        MoveFunction<void()> ended)
-    : tcp_(std::move(tcp)), service_(service), ended_(std::move(ended)) {
+    : tcp_(std::move(tcp)),
+      service_(service),
+      counters_(service.Counters()),
+      ended_(std::move(ended)) {
   if (service_.settings.verbosity > 1) {
     platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +
                            " has connected\n");
   }
+  tcp_->SetLowWater(kLowWater);
   tcp_->SetHandler(this);
-  ++service_.counters.total;
-  ++service_.counters.current;
+  ++counters_.total;
+  ++counters_.current;
 }
 
-Connection::~Connection() { --service_.counters.current; }
+Connection::~Connection() { --counters_.current; }
 
 void Connection::OnReceive(std::unique_ptr<IOBuf> data) {
-  service_.counters.bytes_read += data->ChainLength();
+  counters_.bytes_read += data->ChainLength();
   if (state_ == State::kEnding) return;
   try {
     if (session_ == nullptr) session_ = Session::For(*data, service_);
@@ -65,13 +72,12 @@ bool Connection::Serve() {
   using Progress = Session::Progress;
   Progress progress;
   try {
-    do {
-      ReplyBatch replies;
-      progress = session_->Answer(replies, kMaxQueued, Clock::now());
-      service_.counters.bytes_written += replies.Bytes();
-      sent_ += replies.Bytes();
-      if (replies.Bytes() > 0) tcp_->Send(replies.Take());
-    } while (progress == Progress::kFull && tcp_->QueuedBytes() < kMaxQueued);
+    ReplyBatch replies;
+    const size_t queued = std::min(tcp_->QueuedBytes(), kMaxQueued);
+    progress = session_->Answer(replies, kMaxQueued - queued, Clock::now());
+    counters_.bytes_written += replies.Bytes();
+    sent_ += replies.Bytes();
+    if (replies.Bytes() > 0) tcp_->Send(replies.Take());
   } catch (const std::bad_alloc&) {
     // No memory even for an answer: this client goes, the others stay.
     tcp_->Abort();
@@ -90,6 +96,7 @@ bool Connection::Serve() {
 bool Connection::EndWhenSent() {
   state_ = State::kEnding;
   session_.reset();
+  tcp_->SetLowWater(0);
   if (tcp_->QueuedBytes() > 0) return true;
   End();
   return false;

@@ -12,8 +12,8 @@
 
 namespace ebbrt::memcached {
 
-/// Lives on its connection's core.
-class Connection : public TcpConnection::Handler {
+/// Lives on its connection's core, on lines of its own.
+class alignas(64) Connection : public TcpConnection::Handler {
  public:
   /// `ended` is called once, as the last thing the connection does, and
   /// destroys it. `service` outlives it.
@@ -43,6 +43,7 @@ class Connection : public TcpConnection::Handler {
 
   std::unique_ptr<TcpConnection> tcp_;
   Service& service_;
+  ConnectionCounters& counters_;  // of the connection's core
   MoveFunction<void()> ended_;
   std::unique_ptr<Session> session_;  // null before the first byte
   State state_ = State::kServing;

@@ -2,15 +2,18 @@
 // where it serves; ends on Ctrl-C, or with an error when the machine does.
 //
 //   -m MIB         the machine's memory (512): with the image and all packets
-//   -t N           the machine's processors (1); also --cores N
+//   -t N           the machine's processors (1), all of which serve where the
+//                  network can have several queues; also --cores N
 //   -p PORT        the port to serve (11211); [[ADDRESS:]HOST_PORT:]PORT
 //                  publishes it on this host, too
 //   --statistics SECONDS  how often a line tells how it goes (0: never; 1 if a
 //                         terminal shows it)
 //   -U, -c, -I, -M, -v, --patience   as of the server
-//   --machine M    microvm (default), pc or q35
+//   --machine M    microvm, pc or q35; microvm, with more than one processor
+//                  q35, unless another is named
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -44,9 +47,17 @@ std::string ImageBesideThisProgram() {
 }
 
 /// What items may take of a machine's memory: the rest is for the image, for
-/// packets on their way and for the allocator's rounding.
-unsigned ItemMemory(unsigned machine_mib) {
-  return machine_mib - machine_mib / 4 - 4;
+/// packets on their way, each further core's buffers and the allocator's
+/// rounding.
+unsigned ItemMemory(unsigned machine_mib, unsigned cores) {
+  constexpr unsigned kCore = 3;
+  const unsigned others = machine_mib / 4 + 4 + kCore * (cores - 1);
+  if (others >= machine_mib) {
+    throw UsageError("option -m: " + std::to_string(machine_mib) +
+                     " MiB leave none for items on " + std::to_string(cores) +
+                     " cores");
+  }
+  return machine_mib - others;
 }
 
 /// What -p says.
@@ -84,18 +95,22 @@ Ports ReadPorts(const Options& options) {
 
 NodeSpec ReadArguments(const Options& options, uint16_t port) {
   auto memory = static_cast<unsigned>(options.Number("-m", 512, 16, 1 << 20));
-  auto threads = options.Number("-t", 1, 1, 128);
+  const auto threads = options.Number("-t", 1, 1, 128);
+  const auto cores =
+      static_cast<unsigned>(options.Number("--cores", threads, 1, 128));
   NodeSpec spec{
       .image = options.Word() ? *options.Word() : ImageBesideThisProgram(),
       .arguments = {"-p", std::to_string(port), "-m",
-                    std::to_string(ItemMemory(memory))},
+                    std::to_string(ItemMemory(memory, cores))},
       .boot_words = {},
-      .cores =
-          static_cast<unsigned>(options.Number("--cores", threads, 1, 128)),
+      .cores = cores,
       .memory_mib = memory,
-      .machine = options.Text("--machine", "microvm"),
+      // A microvm's network device has one interrupt.
+      .machine = options.Text("--machine", cores > 1 ? "q35" : "microvm"),
       .ports = {port},
   };
+  if (spec.machine != "microvm")
+    spec.queues = std::min(cores, NodeSpec::kMostQueues);
   auto interval =
       options.Number("--statistics", isatty(STDOUT_FILENO), 0, 86400);
   spec.arguments.insert(spec.arguments.end(),

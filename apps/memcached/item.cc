@@ -1,6 +1,8 @@
 #include "apps/memcached/item.h"
 
+#include <boost/intrusive/parent_from_member.hpp>
 #include <cstring>
+#include <memory>
 #include <new>
 
 namespace ebbrt::memcached {
@@ -16,6 +18,18 @@ Item::Pointer Item::Make(std::string_view key, size_t value_length) {
   Pointer item(new (memory) Item(key.size(), value_length));
   std::memcpy(item->Room(), key.data(), key.size());
   return item;
+}
+
+void Item::Retire(Item& item) {
+  const size_t bytes = item.Footprint();
+  std::construct_at(&item.retired_);
+  rcu->Retire(
+      item.retired_,
+      [](Rcu::Retired& retired) {
+        Free()(boost::intrusive::get_parent_from_member(&retired,
+                                                        &Item::retired_));
+      },
+      bytes);
 }
 
 std::span<char> Item::MakeValue() {

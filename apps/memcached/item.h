@@ -5,10 +5,14 @@
 // A small value lies behind the key: an answer copies it anyway, and a window
 // on a buffer would be larger than what it shows. A large one stays in the
 // buffers in which it came (storable.h) and is sent from there.
+//
+// Once it is stored, other cores may be reading it at any time: key and value
+// stay as they are, what can change is Relaxed, and it is given back by Retire.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <boost/intrusive/list_hook.hpp>
-#include <boost/intrusive/unordered_set_hook.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +21,8 @@
 #include <string_view>
 
 #include "common/iobuf.h"
+#include "common/rcu.h"
+#include "common/relaxed.h"
 #include "platform/clock.h"
 
 namespace ebbrt::memcached {
@@ -33,11 +39,7 @@ inline constexpr size_t kInlineValue = 512;
 enum class Segment : uint8_t { kHot, kWarm, kCold };
 inline constexpr size_t kSegments = 3;
 
-class Item : public boost::intrusive::unordered_set_base_hook<
-                 boost::intrusive::store_hash<true>,
-                 boost::intrusive::link_mode<boost::intrusive::normal_link>>,
-             public boost::intrusive::list_base_hook<
-                 boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+class Item {
  public:
   struct Free {
     void operator()(Item* item) const;
@@ -56,6 +58,9 @@ class Item : public boost::intrusive::unordered_set_base_hook<
   /// One whose value of `value_length` bytes is still to be filled in. Throws
   /// std::bad_alloc. key.size() <= kMaxKeyLength.
   static Pointer Make(std::string_view key, size_t value_length);
+
+  /// Gives back one that was stored and that nobody can find any more.
+  static void Retire(Item& item);
 
   std::string_view Key() const { return {Room(), key_length_}; }
   size_t ValueLength() const { return value_length_; }
@@ -78,31 +83,53 @@ class Item : public boost::intrusive::unordered_set_base_hook<
   /// Copies the value's first bytes, at most to.size(); gives how many.
   size_t CopyValue(std::span<char> to) const;
 
+  /// Since it was last accessed, or stored; 0 if `now` was read before that.
+  uint32_t SecondsAlone(Time now) const {
+    const auto seconds = static_cast<int32_t>(Seconds(now) - accessed);
+    return seconds < 0 ? 0 : static_cast<uint32_t>(seconds);
+  }
+
   /// Memory that it holds, bytes. A buffer that several items show is counted
   /// for each of them.
   size_t Footprint() const;
 
-  Time deadline = Time::max();  ///< when it ends
-  uint64_t cas = 0;             ///< unique for every change of the value
-  uint32_t flags = 0;           ///< the client's own
-  uint32_t accessed = 0;        ///< when, in Seconds()
-  Segment segment = Segment::kHot;
-  bool fetched : 1 = false;     ///< was read since it was stored
-  bool active : 1 = false;      ///< was read again since then
-  bool stale : 1 = false;       ///< meta: its owner said so
-  bool token_sent : 1 = false;  ///< meta: some client is to renew it
-  bool binary_key : 1 = false;  ///< meta: the key came in base64
+  Relaxed<Time> deadline = Time::max();  ///< when it ends
+  Relaxed<uint64_t> cas = 0;  ///< unique for each change of the value
+  uint32_t flags = 0;         ///< the client's own
+  mutable Relaxed<uint32_t> accessed = 0;  ///< when, in Seconds()
+  // Readers' marks: one that two set at once is set.
+  mutable Relaxed<bool> fetched = false;  ///< was read since it was stored
+  mutable Relaxed<bool> active = false;   ///< was read again since then
+  // Of the meta commands.
+  Relaxed<bool> stale = false;       ///< its owner said so
+  Relaxed<bool> token_sent = false;  ///< some client is to renew it
+  bool binary_key = false;           ///< the key came in base64
+  Segment segment = Segment::kHot;   ///< for the store
 
  private:
   Item(size_t key_length, size_t value_length)
-      : value_length_(static_cast<uint32_t>(value_length)),
+      : place_(),
+        value_length_(static_cast<uint32_t>(value_length)),
         key_length_(static_cast<uint8_t>(key_length)) {}
-  ~Item() = default;
+  ~Item() {}
+
+  friend class ItemTable;
+  friend class ItemQueue;
 
   char* Room() { return reinterpret_cast<char*>(this + 1); }
   const char* Room() const { return reinterpret_cast<const char*>(this + 1); }
 
+  using Place = boost::intrusive::list_member_hook<
+      boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+
+  // The next one in the bucket; which of the two is used, the table says.
+  std::array<std::atomic<Item*>, 2> next_{};
+  union {
+    Place place_;  // in its segment's queue, while it is stored
+    Rcu::Retired retired_;
+  };
   std::unique_ptr<IOBuf> bytes_;
+  uint32_t hash_ = 0;
   uint32_t value_length_;
   uint8_t key_length_;
 };

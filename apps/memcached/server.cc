@@ -5,6 +5,10 @@
 #include <string_view>
 #include <utility>
 
+#include "common/listen_on_all_cores.h"
+#include "common/rcu.h"
+#include "common/run_on.h"
+
 namespace ebbrt::memcached {
 namespace {
 
@@ -18,43 +22,59 @@ constexpr size_t kLeastSwept = 4096;
 
 Endpoint Server::Listen(const Settings& settings) {
   service_.settings = settings;
-  listener_ = network_manager->Listen(
-      settings.port,
+  // What retires what a core takes out of the store, before it is needed.
+  RunOnEveryCore([] { (void)rcu.Rep(); }).Get();
+  listener_ = ListenOnAllCores(
+      {{}, settings.port},
       [this](std::unique_ptr<TcpConnection> tcp) { Accept(std::move(tcp)); });
   service_.settings.port = listener_->Local().port;
   if (settings.udp_port != 0) udp_.emplace(settings.udp_port, service_);
-  TickLater();
+  SweepLater();
   return {network_manager->Address(), listener_->Local().port};
 }
 
 void Server::Accept(std::unique_ptr<TcpConnection> tcp) {
-  if (connections_.size() >= service_.settings.max_connections) {
-    ++service_.counters.rejected;
+  if (open_.fetch_add(1) >= service_.settings.max_connections) {
+    --open_;
+    ++service_.Counters().rejected;
     constexpr std::string_view kFull = "ERROR Too many open connections\r\n";
     tcp->Send(IOBuf::Wrap(kFull));
     tcp->Close();
     return;
   }
-  auto place = connections_.emplace(connections_.end());
+  Core& core = cores_[platform::CurrentCore()];
+  auto& connections = core.connections;
   try {
-    *place = std::make_unique<Connection>(
-        std::move(tcp), service_, [this, place] { connections_.erase(place); });
+    std::list<std::unique_ptr<Connection>> added(1);
+    auto place = added.begin();
+    *place = std::make_unique<Connection>(std::move(tcp), service_,
+                                          [this, &connections, place] {
+                                            connections.erase(place);
+                                            --open_;
+                                          });
+    connections.splice(connections.end(), added);
   } catch (...) {
-    connections_.erase(place);
+    --open_;
     throw;
   }
+  if (!core.tick.Running()) core.tick.Start(kTick, [&core] { core.Tick(); });
 }
 
-void Server::TickLater() {
-  tick_.Start(kTick, [this] {
-    TickLater();
+void Server::Core::Tick() {
+  for (auto i = connections.begin(); i != connections.end();) {
+    Connection& connection = **i++;
+    connection.Tick();  // perhaps its last
+  }
+  if (!connections.empty()) tick.Start(kTick, [this] { Tick(); });
+}
+
+void Server::SweepLater() {
+  sweep_.Start(kTick, [this] {
+    SweepLater();
     Store& items = service_.store;
-    size_t part = std::max(items.Buckets() / kSweeps, kLeastSwept);
-    items.Sweep(std::min(part, items.Buckets()), Clock::now());
-    for (auto i = connections_.begin(); i != connections_.end();) {
-      Connection& connection = **i++;
-      connection.Tick();  // perhaps its last
-    }
+    const size_t all = items.Buckets();
+    items.Sweep(std::min(std::max(all / kSweeps, kLeastSwept), all),
+                Clock::now());
   });
 }
 

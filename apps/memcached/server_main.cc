@@ -21,6 +21,7 @@
 #include "apps/memcached/launch_report.h"
 #include "apps/memcached/options.h"
 #include "apps/memcached/server.h"
+#include "common/listen_on_all_cores.h"
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "common/timer.h"
@@ -61,7 +62,7 @@ void ShowStatistics(std::chrono::seconds interval) {
   const Service& service = server->GetService();
   auto report = service.store.Read(Clock::now());
   auto fill = [&](LiveStatistics::Builder out) {
-    out.setConnections(service.counters.current);
+    out.setConnections(service.Totals().current);
     out.setItems(report.Items());
     out.setBytes(report.bytes);
     out.setLimit(report.memory_limit);
@@ -93,6 +94,8 @@ Endpoint Start() {
       options.Size("-I", kDefaultValueLimit, 1 << 10, 1 << 30));
   if (options.Count("-M") > 0) store->RefuseWhenFull();
   network_manager->Up().Get();
+  settings.cores = ListeningCores();
+  store->DivideFor(settings.cores);
   return server->Listen(settings);
 }
 

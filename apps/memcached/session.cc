@@ -20,29 +20,31 @@ bool Session::SetAside(size_t bytes, Store::Time now) {
   // Segments do not fill their buffers.
   size_t memory = bytes + bytes / 2;
   if (bytes <= kUncounted || memory <= set_aside_) return true;
-  if (!store().SetAside(memory - set_aside_, now)) return false;
+  GiveBack();
+  auto place = store().SetAside(memory, now);
+  if (!place) return false;
   set_aside_ = memory;
+  set_aside_in_ = *place;
   return true;
 }
 
 void Session::GiveBack() {
-  if (set_aside_ > 0) store().GiveBack(std::exchange(set_aside_, 0));
+  if (set_aside_ == 0) return;
+  store().GiveBack(set_aside_in_, std::exchange(set_aside_, 0));
 }
 
-Store::Result Session::Vivify(std::string_view key, std::string_view value,
-                              Store::Time deadline, Store::Time now) {
+Item::Pointer Session::MakeFirst(std::string_view key, std::string_view value,
+                                 Store::Time deadline, Store::Time now) {
   Item::Pointer item;
   try {
     item = WithMemory(sizeof(Item), now,
                       [&] { return Item::Make(key, value.size()); });
   } catch (const std::bad_alloc&) {
-    return {Store::Outcome::kOutOfMemory};
+    return nullptr;
   }
   value.copy(item->InlineValue().data(), value.size());
   item->deadline = deadline;
-  return store().Insert(
-      {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
-      now);
+  return item;
 }
 
 }  // namespace ebbrt::memcached

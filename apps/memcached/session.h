@@ -14,7 +14,9 @@
 
 namespace ebbrt::memcached {
 
-class Session {
+/// On lines of its own: of the memory beside it, another core may have got
+/// some.
+class alignas(64) Session {
  public:
   enum class Progress {
     kWaiting,  ///< all whole requests are answered
@@ -78,16 +80,29 @@ class Session {
     }
   }
 
-  /// Stores the item with which a key that another command has missed begins;
-  /// value.size() <= kInlineValue. kNotStored if there is one by now.
+  /// Stores the item with which a key that another command has missed begins,
+  /// value.size() <= kInlineValue, and does a Store::Change of it. kNotStored
+  /// if there is one by now: the command is then to be tried again.
+  template <typename F>
   Store::Result Vivify(std::string_view key, std::string_view value,
-                       Store::Time deadline, Store::Time now);
+                       Store::Time deadline, Store::Time now,
+                       Store::Access access, F visit) {
+    auto item = MakeFirst(key, value, deadline, now);
+    if (item == nullptr) return {Store::Outcome::kOutOfMemory};
+    return store().Insert(
+        {.item = std::move(item), .mode = Store::Mode::kAdd, .vivifies = true},
+        now, access, visit);
+  }
 
   Service& service_;
   Input input_;
 
  private:
+  Item::Pointer MakeFirst(std::string_view key, std::string_view value,
+                          Store::Time deadline, Store::Time now);
+
   size_t set_aside_ = 0;
+  Store::Place set_aside_in_ = 0;
 };
 
 }  // namespace ebbrt::memcached

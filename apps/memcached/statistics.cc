@@ -2,14 +2,12 @@
 
 #include <unistd.h>
 
+#include <bit>
 #include <chrono>
 #include <concepts>
 
 namespace ebbrt::memcached {
 namespace {
-
-/// All connections are served by one core.
-constexpr int kThreads = 1;
 
 class Table {
  public:
@@ -18,6 +16,10 @@ class Table {
   }
   void Add(std::string name, std::integral auto value) {
     Add(std::move(name), std::to_string(value));
+  }
+  template <typename T>
+  void Add(std::string name, const Relaxed<T>& value) {
+    Add(std::move(name), value.Load());
   }
   Statistics Take() { return std::move(rows_); }
 
@@ -28,7 +30,7 @@ class Table {
 Statistics General(const Service& service, Store::Time now) {
   auto report = service.store.Read(now);
   const StoreCounters& store = report.counters;
-  const ConnectionCounters& connections = service.counters;
+  const ConnectionCounters connections = service.Totals();
   Table table;
   table.Add("pid", getpid());
   table.Add("uptime", Item::Seconds(now) - Item::Seconds(service.started));
@@ -71,8 +73,8 @@ Statistics General(const Service& service, Store::Time now) {
   table.Add("machine_free_bytes",
             sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE));
   table.Add("accepting_conns", 1);
-  table.Add("threads", kThreads);
-  table.Add("hash_power_level", report.hash_power);
+  table.Add("threads", service.settings.cores);
+  table.Add("hash_power_level", std::bit_width(report.buckets) - 1);
   table.Add("hash_bytes", report.hash_bytes);
   table.Add("hash_is_expanding", 0);
   table.Add("bytes", report.bytes);
@@ -102,7 +104,7 @@ Statistics OfSettings(const Service& service) {
   table.Add("evictions", service.store.Evicts() ? "on" : "off");
   table.Add("domain_socket", "NULL");
   table.Add("shutdown_command", "no");
-  table.Add("num_threads", kThreads);
+  table.Add("num_threads", service.settings.cores);
   table.Add("detail_enabled", "no");
   table.Add("cas_enabled", "yes");
   table.Add("auth_enabled_sasl", "no");
@@ -166,8 +168,7 @@ std::optional<Statistics> ReadStatistics(const Service& service,
 
 void ResetStatistics(Service& service) {
   service.store.ResetCounters();
-  auto& counters = service.counters;
-  counters = {.current = counters.current};
+  service.ForgetCounters();
 }
 
 }  // namespace ebbrt::memcached

@@ -185,7 +185,7 @@ void AddOfItem(Line& line, char letter, const Item& item, Store::Time now) {
       line.Add(" f").AddNumber(item.flags);
       break;
     case 'l':
-      line.Add(" l").AddNumber(Item::Seconds(now) - item.accessed);
+      line.Add(" l").AddNumber(item.SecondsAlone(now));
       break;
     case 'h':
       line.Add(" h").Add(item.fetched ? '1' : '0');
@@ -247,7 +247,7 @@ TextSession::Step TextSession::Meta(Context& context, const Words& words,
   if (std::string_view("gsdae").find(command) == std::string_view::npos) {
     return SayError(context, "ERROR");
   }
-  ++service_.counters.meta_commands;
+  ++service_.Counters().meta_commands;
   if (words.Size() < 2) {
     return SayError(context, command == 'e' ? kBadFormat : "ERROR");
   }
@@ -283,18 +283,23 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
                        .miss = flags.Has('N') ? Kind::kNone : Kind::kGet,
                        .marks = !flags.Has('u')};
   bool made = false;
-  auto answer = [&](Item& item) {
+  // Others may change the marks of an item that isn't locked: as they were when
+  // it was chosen not to be.
+  auto answer = [&]<typename I>(I& item, bool stale, bool token_sent) {
+    constexpr bool kMayChange = !std::is_const_v<I>;
     bool won = made;
     bool value = flags.Has('v');
     Line line(value ? "VA " : "HD");
     if (value) line.AddNumber(item.ValueLength());
     for (size_t i = 2; i < words.Size(); ++i) {
       char letter = words[i][0];
-      if (letter == 'T') item.deadline = flags.deadline;
-      if (letter == 'N' && made) item.deadline = flags.vivify_deadline;
-      if (letter == 'R' && !item.token_sent && !made &&
-          item.deadline < flags.recache) {
-        won = true;
+      if constexpr (kMayChange) {
+        if (letter == 'T') item.deadline = flags.deadline;
+        if (letter == 'N' && made) item.deadline = flags.vivify_deadline;
+        if (letter == 'R' && !token_sent && !made &&
+            item.deadline.Load() < flags.recache) {
+          won = true;
+        }
       }
       AddOfItem(line, letter, item, context.now);
       if (letter == 'k') {
@@ -303,14 +308,14 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
         AddEcho(line, words[i], flags);
       }
     }
-    if (item.token_sent) line.Add(" Z");
-    if (item.stale) {
+    if (token_sent) line.Add(" Z");
+    if (stale) {
       line.Add(" X");
-      won = won || !item.token_sent;
+      won = won || !token_sent;
     }
     if (won) {
       line.Add(" W");
-      item.token_sent = true;
+      if constexpr (kMayChange) item.token_sent = true;
     }
     line.Add(kLineEnd);
     context.replies.Append(line.View());
@@ -318,11 +323,33 @@ TextSession::Step TextSession::MetaGet(Context& context, const Words& words) {
     AppendValue(context.replies, item);
     context.replies.Append(kLineEnd);
   };
-  bool hit = store().Visit(flags.key, context.now, access, answer);
-  if (!hit && flags.Has('N')) {
-    auto stored = Vivify(flags.key, {}, kByFlags, context.now);
-    made = stored.outcome == Outcome::kDone;
-    hit = store().Visit(flags.key, context.now, access, answer);
+  auto change = [&](Item& item) { answer(item, item.stale, item.token_sent); };
+  // One client alone is told to renew an item.
+  bool changes = flags.Has('T') || flags.Has('N') || flags.Has('R');
+  bool hit = false;
+  if (!changes) {
+    hit = store().Visit(flags.key, context.now, access, [&](const Item& item) {
+      const bool stale = item.stale;
+      const bool token_sent = item.token_sent;
+      changes = stale && !token_sent;
+      if (!changes) answer(item, stale, token_sent);
+      return !changes;
+    });
+  }
+  if (changes) {
+    hit = store().Change(flags.key, context.now, access, change);
+  }
+  while (!hit && flags.Has('N')) {
+    auto outcome =
+        Vivify(flags.key, {}, kByFlags, context.now, access, [&](Item& item) {
+          made = true;
+          change(item);
+        }).outcome;
+    if (outcome != Outcome::kNotStored) {
+      hit = outcome == Outcome::kDone;
+      break;
+    }
+    hit = store().Change(flags.key, context.now, access, change);
   }
   if (hit) return Step::kNext;
   context.noreply = flags.Has('q');
@@ -430,16 +457,19 @@ TextSession::Step TextSession::MetaArithmetic(Context& context,
   };
   auto outcome = store().Add(flags.key, delta, context.now, answer);
   auto no_memory = kNoMemoryToCount;
-  if (outcome == Outcome::kNotFound && flags.Has('N')) {
-    no_memory = "SERVER_ERROR Out of memory allocating new item";
+  while (outcome == Outcome::kNotFound && flags.Has('N')) {
     Line digits;
     outcome = Vivify(flags.key, digits.AddNumber(flags.initial).View(),
-                     kByFlags, context.now)
+                     kByFlags, context.now, Store::kPeek,
+                     [&](Item& item) {
+                       made = true;
+                       answer(item, flags.initial);
+                     })
                   .outcome;
-    made = outcome == Outcome::kDone;
-    if (made) {
-      store().Visit(flags.key, context.now, Store::kPeek,
-                    [&](Item& item) { answer(item, flags.initial); });
+    if (outcome == Outcome::kOutOfMemory) {
+      no_memory = "SERVER_ERROR Out of memory allocating new item";
+    } else if (outcome == Outcome::kNotStored) {
+      outcome = store().Add(flags.key, delta, context.now, answer);
     }
   }
   if (outcome == Outcome::kNotNumeric || outcome == Outcome::kOutOfMemory) {
@@ -463,16 +493,17 @@ TextSession::Step TextSession::MetaDebug(Context& context, const Words& words) {
     key = *decoded;
   }
   Line line;
-  bool found = store().Visit(key, context.now, Store::kPeek, [&](Item& item) {
-    line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
-    line.Add(" exp=");
-    if (item.deadline != Store::Time::max()) line.Add('-');
-    AddRemaining(line, item.deadline, context.now);
-    line.Add(" la=").AddNumber(Item::Seconds(context.now) - item.accessed);
-    line.Add(" cas=").AddNumber(item.cas);
-    line.Add(" fetch=").Add(item.fetched ? "yes" : "no");
-    line.Add(" cls=1 size=").AddNumber(item.Footprint());
-  });
+  bool found =
+      store().Visit(key, context.now, Store::kPeek, [&](const Item& item) {
+        line.Add("ME ").Add(item.binary_key ? EncodeBase64(key) : key);
+        line.Add(" exp=");
+        if (item.deadline.Load() != Store::Time::max()) line.Add('-');
+        AddRemaining(line, item.deadline, context.now);
+        line.Add(" la=").AddNumber(item.SecondsAlone(context.now));
+        line.Add(" cas=").AddNumber(item.cas);
+        line.Add(" fetch=").Add(item.fetched ? "yes" : "no");
+        line.Add(" cls=1 size=").AddNumber(item.Footprint());
+      });
   return SayError(context, found ? line.View() : "EN");
 }
 

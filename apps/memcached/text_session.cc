@@ -178,10 +178,7 @@ TextSession::Step TextSession::Retrieve(Context& context,
 }
 
 void TextSession::RetrieveOne(Context& context, std::string_view key) {
-  const auto& deadline = retrieval_->deadline;
-  auto access = deadline ? Store::kTouch : Store::kGet;
-  store().Visit(key, context.now, access, [&](Item& item) {
-    if (deadline) item.deadline = *deadline;
+  auto answer = [&](const Item& item) {
     Line line("VALUE ");
     line.Add(key).Add(' ').AddNumber(item.flags);
     line.Add(' ').AddNumber(item.ValueLength());
@@ -190,6 +187,15 @@ void TextSession::RetrieveOne(Context& context, std::string_view key) {
     context.replies.Append(line.View());
     AppendValue(context.replies, item);
     context.replies.Append(kLineEnd);
+  };
+  const auto& deadline = retrieval_->deadline;
+  if (!deadline) {
+    store().Visit(key, context.now, Store::kGet, answer);
+    return;
+  }
+  store().Change(key, context.now, Store::kTouch, [&](Item& item) {
+    item.deadline = *deadline;
+    answer(item);
   });
 }
 
@@ -310,8 +316,8 @@ TextSession::Step TextSession::Touch(Context& context, const Words& words) {
   auto expiration = ParseSigned(words[2]);
   if (!expiration) return Say(context, kBadExpiration);
   auto deadline = Store::Deadline(*expiration, context.now);
-  bool found = store().Visit(words[1], context.now, Store::kTouch,
-                             [&](Item& item) { item.deadline = deadline; });
+  bool found = store().Change(words[1], context.now, Store::kTouch,
+                              [&](Item& item) { item.deadline = deadline; });
   return Say(context, found ? "TOUCHED" : "NOT_FOUND");
 }
 
@@ -353,11 +359,12 @@ TextSession::Step TextSession::MemoryLimit(Context& context,
                "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes");
   }
   // A machine's memory is what it is.
-  if (*mebibytes << 20 > service_.settings.memory_limit) {
+  const uint64_t bytes = *mebibytes << 20;
+  if (bytes > service_.settings.memory_limit || bytes < store().LeastMemory()) {
     return Say(context,
                "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust");
   }
-  store().SetMemoryLimit(*mebibytes << 20);
+  store().SetMemoryLimit(bytes);
   return Say(context, "OK");
 }
 
