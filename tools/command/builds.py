@@ -83,6 +83,7 @@ TREES = {
             options=("-DEBBRT_FUZZ=ON", "-DEBBRT_SANITIZE=address,undefined", *_CLANG),
             targets=("fuzzers",),
             groups=("build", "fuzz"),
+            with_lwip=True,
         ),
     )
 }

@@ -18,6 +18,7 @@ from . import (
     paths,
     progress,
     top,
+    trace,
 )
 from .problems import Problem, UsageProblem
 from .testing import plan
@@ -231,13 +232,36 @@ def _add_operations(commands) -> None:
         "gdb",
         help="debug a machine that runs",
         description="Stops the machine and opens gdb with the image's symbols and the "
-        "commands `ebbrt cores`, `ebbs`, `events`, `connections` and `allocators`; the "
+        "commands `ebbrt cores`, `ebbs`, `events`, `connections`, `allocators`, `trace`; the "
         "machine goes on when gdb ends.",
     )
     parser.add_argument("node", metavar="NODE", help="its number, from `ebbrt nodes`")
     parser.add_argument("--symbols", metavar="FILE", help="the image with debugging information")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="for gdb")
     parser.set_defaults(action=lambda a: gdb.run(a.node, a.symbols, a.words))
+
+
+def _add_trace(commands) -> None:
+    parser = commands.add_parser(
+        "trace",
+        help="write what a machine's cores have done lately, for a viewer",
+        description="Stops the machine for a moment, reads the trace that its cores keep "
+        "if the image is linked with TRACED (docs/debugging.md), and writes it in Chrome's "
+        "trace format, which chrome://tracing and https://ui.perfetto.dev show.",
+    )
+    parser.add_argument("node", metavar="NODE", help="its number, from `ebbrt nodes`")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="to write (default: trace-NODE.json)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        metavar="N",
+        help="let it run for so long first, and leave out what was before "
+        "(default: all that it has kept)",
+    )
+    parser.add_argument("--symbols", metavar="FILE", help="the image with debugging information")
+    parser.set_defaults(action=lambda a: trace.run(a.node, a.symbols, a.output, a.seconds))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -254,6 +278,7 @@ def parser() -> argparse.ArgumentParser:
     _add_build(commands)
     _add_nodes(commands)
     _add_operations(commands)
+    _add_trace(commands)
     doctor_parser = commands.add_parser("doctor", help="what this machine has and lacks")
     doctor_parser.set_defaults(action=lambda _: doctor.report())
     clean_parser = commands.add_parser(

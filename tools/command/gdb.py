@@ -38,8 +38,8 @@ def let_go(path: str) -> None:
         pass
 
 
-def run(number: str, symbols: str | None, words: Sequence[str]) -> int:
-    """Runs gdb with further `words` of its own; its exit code."""
+def _command(number: str, symbols: str | None) -> tuple[list[str], str]:
+    """gdb on a node, and the socket where the node waits for it."""
     packages.require("gdb")
     node = nodes.find(number)
     image = pathlib.Path(symbols) if symbols else symbols_of(pathlib.Path(node["image"]))
@@ -52,13 +52,43 @@ def run(number: str, symbols: str | None, words: Sequence[str]) -> int:
         "-iex", "set confirm off",
         "-ex", f"source {SCRIPT}",
         "-ex", f"target remote {path}",
-        *words,
     ]  # fmt: skip
+    return command, path
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(number: str, symbols: str | None, words: Sequence[str]) -> int:
+    """Runs gdb with further `words` of its own; its exit code."""
+    command, path = _command(number, symbols)
     # Ctrl-C is gdb's to deal with.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(command, check=False, env=environment).returncode
+        return subprocess.run(
+            [*command, *words], check=False, env=_environment()
+        ).returncode
     finally:
         signal.signal(signal.SIGINT, before)
         let_go(path)
+
+
+def ask(number: str, symbols: str | None, what: str) -> None:
+    """Has gdb do `what` while the machine stands still. Raises Problem with what it
+    says if that fails."""
+    command, path = _command(number, symbols)
+    try:
+        result = subprocess.run(
+            [*command, "-batch", "-ex", what],
+            check=False,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        let_go(path)
+    if result.returncode != 0:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        raise Problem(lines[-1] if lines else "gdb failed")

@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "libboost-context-dev",
         "capnproto",
         "libcapnp-dev",
+        "libdw-dev",
         "patch",  # lwIP's source is patched
         "pkg-config",  # Cap'n Proto's CMake package asks for it
         "googletest",

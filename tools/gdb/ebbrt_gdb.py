@@ -10,6 +10,7 @@ through the core's own page tables.
 """
 
 import contextlib
+import json
 import socket
 import struct
 
@@ -162,11 +163,19 @@ def queued(manager: gdb.Value) -> list[gdb.Value]:
     ]
 
 
+def identity_name(address: int) -> str:
+    """What EventTrace's `what` tells: the type of a MoveFunction's target, the class
+    of an idle callback."""
+    name = symbol_at(address)
+    if name.startswith("vtable for "):
+        return name.removeprefix("vtable for ").rpartition(" + ")[0]
+    return name.partition("Operations<")[2].rpartition(">")[0] or name or hex(address)
+
+
 def function_name(function: gdb.Value) -> str:
     """What a MoveFunction calls: the type of its target."""
     operations = int(function["operations_"])
-    name = symbol_at(operations) if operations else "nothing"
-    return name.partition("Operations<")[2].rpartition(">")[0] or name or hex(operations)
+    return identity_name(operations) if operations else "nothing"
 
 
 class Context:
@@ -421,7 +430,7 @@ class Ebbrt(gdb.Command):
         """Without a word that is one of the commands."""
         raise gdb.GdbError(
             "say one of: ebbrt cores, ebbrt ebbs, ebbrt events, ebbrt connections, "
-            "ebbrt allocators"
+            "ebbrt allocators, ebbrt trace FILE"
         )
 
 
@@ -595,6 +604,72 @@ class Allocators(Command):
         table(("CORE", "PAGES", "OBJECTS"), rows)
 
 
+class Trace(gdb.Command):
+    """What each core has done lately, if the image is TRACED: `ebbrt trace FILE`
+    writes it to FILE, for `./ebbrt trace`."""
+
+    SLICE = struct.Struct("<QQQIHBB")  # EventTrace::Slice
+    KINDS = ("event", "timer", "interrupt", "idle", "end of event", "asleep")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"ebbrt {name}", gdb.COMMAND_STATUS, gdb.COMPLETE_FILENAME)
+        self.names: dict[int, str] = {}
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """As gdb calls it."""
+        if not argument.strip():
+            raise gdb.GdbError("say to which file: ebbrt trace FILE")
+        found = []
+        with every_core() as cores:
+            for core in cores():
+                slices, lost = self._of_selected()
+                found.append({"core": core, "lost": lost, "slices": slices})
+        with open(argument.strip(), "w") as file:
+            json.dump(found, file)
+
+    def _of_selected(self) -> tuple[list[dict], int]:
+        """The selected core's slices, the oldest first, and how many are lost."""
+        try:
+            pointer = evaluate("ebbrt::platform::detail::own_trace")
+        except gdb.error:
+            raise gdb.GdbError(
+                "this image keeps no trace; link it with TRACED (docs/debugging.md)"
+            ) from None
+        if int(pointer) == 0:
+            return [], 0
+        trace = pointer.dereference()
+        size, recorded = int(trace["size_"]), int(trace["recorded_"])
+        kept = min(size, recorded)
+        data = read(owned(trace["slices_"]), kept * self.SLICE.size)
+        first = recorded % size if recorded > size else 0
+        ring = list(self.SLICE.iter_unpack(data))
+        slices = ring[first:] + ring[:first]
+        if int(trace["in_slice_"]):
+            goes_on = read(int(trace["current_"].address), self.SLICE.size)
+            slices.append(self.SLICE.unpack(goes_on))
+        return [self._told(s) for s in slices if self._is_whole(s)], recorded - kept
+
+    def _is_whole(self, slice_: tuple) -> bool:
+        """The machine may have stopped while one was written."""
+        begin, end, kind = slice_[0], slice_[1], slice_[5]
+        return begin != 0 and (end == 0 or end >= begin) and kind < len(self.KINDS)
+
+    def _told(self, slice_: tuple) -> dict:
+        begin, end, what, event, detail, kind, flags = slice_
+        if what not in self.names:
+            self.names[what] = identity_name(what) if what else ""
+        return {
+            "begin": begin,
+            "end": end,
+            "name": self.names[what],
+            "kind": self.KINDS[kind],
+            "event": event,
+            "detail": detail,
+            "blocks": bool(flags & 1),
+            "continues": bool(flags & 2),
+        }
+
+
 # What a core reads is not what another does.
 for setting in ("stack-cache", "code-cache"):
     gdb.execute(f"set {setting} off")
@@ -605,3 +680,4 @@ Ebbs("ebbs")
 Events("events")
 Connections("connections")
 Allocators("allocators")
+Trace("trace")

@@ -7,6 +7,7 @@
 #include <memory>
 #include <system_error>
 
+#include "daemon_metrics.h"
 #include "log.h"
 #include "rpc_server.h"
 #include "user_error.h"
@@ -78,9 +79,11 @@ Daemon::Daemon(kj::AsyncIoContext& io, const DaemonConfig& config)
   receiver_ = io.lowLevelProvider->wrapListenSocketFd(
       ListenAt(config.socket), kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK);
   if (!config.metrics.empty()) {
-    metrics_.emplace(io, config.metrics, [this]() {
-      return MetricsText(host_, connections_.size());
-    });
+    metrics_.emplace(io, "--metrics ", config.metrics,
+                     [this]() -> kj::Promise<std::string> {
+                       return DaemonMetrics(host_, connections_.size());
+                     });
+    Log("metrics at " + metrics_->Where());
     tasks_.add(metrics_->Serve());
   }
   if (config.lifetime_fd) {

@@ -1,8 +1,4 @@
-// What the daemon counts, over HTTP, in Prometheus' text format.
-//
-// Whoever reaches the address reads it, whatever their user id: it tells how
-// many nodes there are and what each costs the host, never whose they are, what
-// they run or how they were started.
+// A page of metrics over HTTP, at /metrics. The daemon's and a front-end's.
 #pragma once
 
 #include <kj/async-io.h>
@@ -11,20 +7,23 @@
 #include <functional>
 #include <string>
 
-#include "node_host.h"
-
 namespace ebbrt::iaas {
 
-// The page itself. `connections` is how many clients the daemon has.
-std::string MetricsText(const NodeHost& host, size_t connections);
-
-// Serves the page at /metrics for as long as it lives.
+// Serves for as long as it lives, on the thread of its event loop.
 class MetricsServer {
  public:
+  // The page, made anew for each request. If it fails the answer is 503 with
+  // the reason.
+  using Text = std::function<kj::Promise<std::string>()>;
+
   // Listens at "PORT", which means 127.0.0.1's, or "ADDRESS:PORT"; port 0 is a
-  // free one, which the log tells. Throws UserError.
-  MetricsServer(kj::AsyncIoContext& io, const std::string& address,
-                std::function<std::string()> text);
+  // free one. `option` is what the user has given the address by, such as
+  // "--metrics ", for errors. Throws UserError.
+  MetricsServer(kj::AsyncIoContext& io, const std::string& option,
+                const std::string& address, Text text);
+
+  // Where it listens, ADDRESS:PORT.
+  std::string Where();
 
   // Serves; rejected if it can't go on.
   kj::Promise<void> Serve() { return server_.listenHttp(*receiver_); }
@@ -32,6 +31,7 @@ class MetricsServer {
  private:
   class Service;
 
+  const std::string address_;
   kj::Own<kj::ConnectionReceiver> receiver_;
   kj::HttpHeaderTable headers_;
   kj::Own<kj::HttpService> service_;
