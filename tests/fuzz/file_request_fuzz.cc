@@ -1,27 +1,30 @@
 // Fuzzes what the front-end does with requests for its files: as messages from
 // the wire, or, so that more of them mean something, as fields with paths made
 // of a few names. Whatever is asked for, nothing beside the granted directory
-// is touched.
+// is read or touched.
 #include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/file_system.h"
 #include "common/message.h"
 #include "hosted/file_service.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/bytes.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 using ebbrt::FileReply;
 using ebbrt::FileRequest;
+using ebbrt::fuzz::Bytes;
 using ebbrt::hosted::FileService;
 
 constexpr ebbrt::NodeId kNode = 2;
+constexpr std::string_view kSecret = "secret";
 
 /// A directory to be granted, with a secret beside it.
 class World {
@@ -30,7 +33,7 @@ class World {
     char name[] = "/tmp/ebbrt-fuzz-XXXXXX";
     top_ = mkdtemp(name);
     fs::create_directories(top_ / "granted/d");
-    std::ofstream(top_ / "secret") << "secret";
+    std::ofstream(top_ / "secret") << kSecret;
     std::ofstream(top_ / "granted/f") << "content";
     fs::create_symlink("..", top_ / "granted/up");
     fs::create_symlink(top_ / "secret", top_ / "granted/s");
@@ -42,7 +45,7 @@ class World {
   bool IsUntouched() const {
     std::ifstream in(top_ / "secret");
     std::string text{std::istreambuf_iterator<char>(in), {}};
-    return text == "secret" &&
+    return text == kSecret &&
            std::distance(fs::directory_iterator(top_), {}) == 2;
   }
 
@@ -50,30 +53,16 @@ class World {
   fs::path top_;
 };
 
-class Bytes {
- public:
-  explicit Bytes(std::string_view text) : text_(text) {}
-  bool AtEnd() const { return text_.empty(); }
-  uint8_t Next() {
-    if (text_.empty()) return 0;
-    auto byte = static_cast<uint8_t>(text_[0]);
-    text_.remove_prefix(1);
-    return byte;
+std::string Path(Bytes& bytes) {
+  static const char* const kNames[] = {"f", "d", "..", "up", "s",
+                                       "n", ".", "",   "/",  "XXXXXX"};
+  std::string path;
+  for (unsigned left = bytes.Next() % 5; left > 0; --left) {
+    path += kNames[bytes.Next() % std::size(kNames)];
+    if (left > 1) path += '/';
   }
-  std::string Path() {
-    static const char* const kNames[] = {"f", "d", "..", "up", "s",
-                                         "n", ".", "",   "/",  "XXXXXX"};
-    std::string path;
-    for (unsigned left = Next() % 5; left > 0; --left) {
-      path += kNames[Next() % std::size(kNames)];
-      if (left > 1) path += '/';
-    }
-    return path;
-  }
-
- private:
-  std::string_view text_;
-};
+  return path;
+}
 
 void Serve(FileService& service, FileRequest::Reader in) {
   capnp::MallocMessageBuilder reply;
@@ -83,14 +72,21 @@ void Serve(FileService& service, FileRequest::Reader in) {
       out.hasData() || out.hasText() || out.hasEntries() || out.getFile() != 0;
   ebbrt::fuzz::Check(out.getError() == 0 || !has_result,
                      "an error comes without results");
+  const auto data = out.getData().asChars();
+  ebbrt::fuzz::Check(data.size() <= ebbrt::FileSystem::kMaxTransfer,
+                     "a reply holds no more than it may");
+  ebbrt::fuzz::Check(
+      std::string_view(data.begin(), data.size()).find(kSecret) ==
+          std::string_view::npos,
+      "what isn't granted isn't read");
 }
 
 void ServeFields(FileService& service, Bytes& bytes) {
   capnp::MallocMessageBuilder request;
   auto in = request.initRoot<FileRequest>();
   in.setOperation(static_cast<ebbrt::FileOperation>(bytes.Next() % 40));
-  in.setPath(bytes.Path().c_str());
-  in.setOther(bytes.Path().c_str());
+  in.setPath(Path(bytes).c_str());
+  in.setOther(Path(bytes).c_str());
   in.setFile(bytes.Next() % 4);
   in.setFlags(bytes.Next());
   in.setMode(0700 | bytes.Next());
@@ -119,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       // No message: the messenger closes the connection.
     }
   } else {
-    Bytes bytes(ebbrt::fuzz::Text(data + 1, size - 1));
+    Bytes bytes(data + 1, size - 1);
     while (!bytes.AtEnd()) ServeFields(service, bytes);
   }
   ebbrt::fuzz::Check(world.IsUntouched(), "what isn't granted is untouched");

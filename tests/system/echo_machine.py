@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import unittest
@@ -21,7 +22,7 @@ MEBIBYTE = 1 << 20
 IPV4, IPV6 = 0x0800, 0x86DD  # Ethernet's numbers for them
 SO_RCVBUFFORCE = 33  # Linux: what the socket module does not name
 STATIC = f"ebbrt.ip={NODE}/24 ebbrt.gateway={HOST}"
-SWITCHES = ["csum", "guestcsum", "guesttso", "hosttso", "mrgrxbuf", "eventidx", "mac", "mtu"]
+SWITCHES = ["csum", "guestcsum", "guesttso", "hosttso", "mrgrxbuf", "eventidx", "mac", "mtu", "mq"]
 
 MACHINES = {
     "microvm": ["-M", "microvm,acpi=off,pit=off,pic=off,rtc=on",
@@ -47,6 +48,7 @@ class EchoMachineTest(unittest.TestCase):
     """Has no tests of its own. `node` is whom connect() and what builds on it talk to."""
     node: tuple = (NODE,)
     image_name = "net_echo.elf"
+    tap_flags: tuple = ()
 
     def setUp(self) -> None:
         require(pathlib.Path(shutil.which("qemu-system-x86_64") or "/missing/qemu"))
@@ -54,7 +56,8 @@ class EchoMachineTest(unittest.TestCase):
         self.namespace = self.enterContext(Namespace("network"))
         self.console = self.namespace.directory / "console"
         run = self.namespace.run
-        run(["ip", "tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr"], check=True)
+        run(["ip", "tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr", *self.tap_flags],
+            check=True)
         run(["ip", "address", "add", f"{HOST}/24", "dev", TAP], check=True)
         run(["ip", "link", "set", TAP, "up"], check=True)
 
@@ -64,14 +67,17 @@ class EchoMachineTest(unittest.TestCase):
         return self.console.read_text(errors="replace")
 
     def start(self, machine: str = "microvm", arguments: str = STATIC,
-              wait: str = "echo: up at", options: tuple = ()) -> subprocess.Popen:
-        """Starts the image and waits until its console says `wait`."""
+              wait: str = "echo: up at", options: tuple = (),
+              processors: str = "1,maxcpus=2", queues: int = 0) -> subprocess.Popen:
+        """Starts the image and waits until its console says `wait`. With `queues` the tap
+        must have the flag multi_queue, without it mustn't."""
         self.console.write_text("")
+        more = f",queues={queues}" if queues else ""
         vm = self.namespace.start(
             ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "256",
              # As the daemon has it, and why (tools/iaasd/qemu_command.cc).
-             "-smp", "1,maxcpus=2", *MACHINES[machine], *options,
-             "-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no",
+             "-smp", processors, *MACHINES[machine], *options,
+             "-netdev", f"tap,id=n,ifname={TAP},script=no,downscript=no{more}",
              "-kernel", self.image, "-append", arguments,
              "-nodefaults", "-no-user-config", "-display", "none",
              "-serial", f"file:{self.console}", "-no-reboot"],
@@ -99,10 +105,42 @@ class EchoMachineTest(unittest.TestCase):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with inside(self.namespace):
             connection = socket.socket(family)
+            self.addCleanup(connection.close)
             connection.settimeout(20)
             connection.connect((host, port, *scope))
-        self.addCleanup(connection.close)
         return connection
+
+    def lease(self) -> threading.Thread:
+        """A thread that gives NODE to the first machine that asks (RFC 2131)."""
+        with inside(self.namespace):
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, TAP.encode())
+            server.bind(("", 67))
+        self.addCleanup(server.close)
+        server.settimeout(30)
+
+        def answer() -> None:
+            for kind in (2, 5):  # offer, acknowledgement
+                request = server.recv(2048)
+                packet = struct.pack("!BBBB", 2, 1, 6, 0) + request[4:8] + bytes(8)
+                packet += socket.inet_aton(NODE) + socket.inet_aton(HOST) + bytes(4)
+                packet += request[28:44] + bytes(192) + b"\x63\x82\x53\x63"
+                packet += bytes([53, 1, kind, 54, 4]) + socket.inet_aton(HOST)
+                packet += b"\x33\x04" + struct.pack("!I", 3600)
+                packet += b"\x01\x04\xff\xff\xff\0\x03\x04" + socket.inet_aton(HOST)
+                server.sendto(packet + b"\xff", ("255.255.255.255", 68))
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        return answering
+
+    def datagrams(self) -> socket.socket:
+        with inside(self.namespace):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(client.close)
+        client.settimeout(10)
+        return client
 
     @contextlib.contextmanager
     def tap(self, ethertype: int):

@@ -7,10 +7,24 @@ import select
 import subprocess
 import time
 
-from binary_client import Client, connect_in
+import binary_client as binary
+from binary_client import Client, connect_in, request, store
 from harness import HOSTED, NATIVE, Namespace, require
 
 PORT = 11211
+
+
+def fill_buffer_pools(clients: list[Client]) -> None:
+    """Has each core that serves some of these clients keep as many receive buffers as it
+    ever will (BufferPool::kKeep, 2 MiB): values take them, and each client's deletes give
+    them back on its own core. What memory lacks later is then no buffer that is kept."""
+    keys = [[b"fill-%d-%d" % (number, i) for i in range(60)] for number in range(len(clients))]
+    for client, own in zip(clients, keys):
+        for key in own:
+            assert client.ask(store(binary.SET, key, bytes(60_000))).status == binary.OK
+    for client, own in zip(clients, keys):
+        for key in own:
+            assert client.ask(request(binary.DELETE, key)).status == binary.OK
 
 
 class Server:
@@ -18,6 +32,7 @@ class Server:
 
     namespace: Namespace
     address: tuple
+    cores = 1  # that serve
 
     @classmethod
     def start(cls, words: list, name: str) -> None:
@@ -79,3 +94,21 @@ class Image(Server):
         program = require(HOSTED / "apps" / "memcached" / "memcached_frontend")
         image = require(NATIVE / "apps" / "memcached" / "memcached.elf")
         cls.start([program, image, "-p", PORT, *cls.words], "memcached-image")
+
+
+class AllCores(Image):
+    """The image where every core serves."""
+
+    cores = 4
+    words = ("-t", cores)
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        with connect_in(cls.namespace, cls.address, 20) as connection:
+            connection.sendall(b"stats\r\n")
+            said = b""
+            while not said.endswith(b"END\r\n"):
+                said += connection.recv(65536)
+        if b"STAT threads %d\r\n" % cls.cores not in said:
+            raise AssertionError(f"not {cls.cores} cores serve: {said!r}")

@@ -21,7 +21,7 @@ from command.testing.steps import Options  # noqa: E402
 
 COMMAND = ROOT / "ebbrt"
 SUBCOMMANDS = ("run", "bench", "test", "build", "nodes", "console", "kill", "top", "gdb",
-               "doctor")
+               "trace", "doctor")
 
 
 def ebbrt(*words: str, **options) -> subprocess.CompletedProcess:

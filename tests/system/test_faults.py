@@ -105,6 +105,22 @@ class Faults(unittest.TestCase):
                 self.assertRegex(result.console, rf"#\d+ 0x\w+ .*{function}")
                 self.assertEqual(result.exit_code, PANIC)
 
+    def test_a_socket_of_another_core(self) -> None:
+        for protocol in ("tcp", "udp"):
+            for use in ("name", "read", "write", "poll", "count", "close"):
+                with self.subTest(protocol=protocol, use=use):
+                    case = f"{protocol}-{use}-elsewhere"
+                    result = qemu.boot(IMAGE, "pc", f"-- last-core {case}", cores=2)
+                    self.assertRegex(result.console, r"socket is used on another core .*RunOn")
+                    self.assertRegex(result.console,
+                                     rf"#\d+ 0x\w+ .*{use.capitalize()}Elsewhere")
+                    self.assertEqual(result.exit_code, PANIC)
+
+    def test_a_socket_where_no_network_is(self) -> None:
+        result = qemu.boot(IMAGE, "pc", "-- last-core socket-elsewhere", cores=2)
+        self.assertRegex(result.console, "the network is served by core 0 only")
+        self.assertEqual(result.exit_code, 0)
+
     def test_an_image_s_own_stack_size(self) -> None:
         deep = harness.NATIVE / "tests/system/native/deep.img"
         result = qemu.boot(deep, "microvm", "-- 1700")

@@ -72,6 +72,21 @@ class MatrixTest(unittest.TestCase):
         said = self.python([HERE / "matrix" / "random_expressions.py", SEED, 30, 3, "microvm"])
         self.assertEqual(said, "30 expressions agree\n")
 
+    def test_metrics_tell_of_its_machines(self) -> None:
+        said = self.script("""
+            import os, urllib.request
+            os.environ["EBBRT_METRICS"] = "9100"
+            import ebbrt
+            ebbrt.start(nodes=2)
+            matrix = ebbrt.Matrix.random(200, 200, tile=100).evaluate()
+            page = urllib.request.urlopen("http://127.0.0.1:9100/metrics", timeout=60)
+            print(*sorted(line for line in page.read().decode().splitlines()
+                          if line.startswith("ebbrt_node_answers{")), sep="\\n")
+            ebbrt.stop()
+        """)
+        self.assertEqual(said, "".join(f'ebbrt_node_answers{{node="{node}"}} 1\n'
+                                       for node in (1, 2, 3)))
+
     def test_the_documentation_s_examples(self) -> None:
         self.script("""
             import doctest, ebbrt, functools

@@ -17,7 +17,7 @@ import unittest
 import binary_client as binary
 from binary_client import Client, connect_in, request, store
 from harness import HOSTED, NATIVE, Namespace, eventually, inside, processes, require
-from memcached_server import PORT, Hosted, Image
+from memcached_server import PORT, AllCores, Hosted, Image
 
 
 class Serving:
@@ -282,6 +282,10 @@ class HostedTest(Serving, Hosted, unittest.TestCase):
     pass
 
 
+class AllCoresTest(Serving, AllCores, unittest.TestCase):
+    """Whatever core a connection comes to."""
+
+
 class ImageTest(Serving, Image, unittest.TestCase):
     pass
 
@@ -347,6 +351,10 @@ class HostedDatagramsTest(Datagrams, Hosted, unittest.TestCase):
     pass
 
 
+class AllCoresDatagramsTest(Datagrams, AllCores, unittest.TestCase):
+    words = ("-t", AllCores.cores, *Datagrams.words)
+
+
 class ImageDatagramsTest(Datagrams, Image, unittest.TestCase):
     pass
 
@@ -398,6 +406,11 @@ class FrontEndTest(unittest.TestCase):
         self.addCleanup(process.kill)
         return process
 
+    def address(self, process: subprocess.Popen) -> tuple[str, int]:
+        """Where it serves, which is the first that it says."""
+        host, port = process.stdout.readline().split()[-1].split(":")
+        return host, int(port)
+
     def test_one_line_and_nothing_left_after_interrupt(self) -> None:
         process = self.start("-m", 64)
         self.assertRegex(process.stdout.readline(),
@@ -414,8 +427,7 @@ class FrontEndTest(unittest.TestCase):
         qemu.chmod(0o755)
         self.namespace.directory.chmod(0o711)  # QEMU is not run as root
         process = self.start("-m", 64, EBBRT_QEMU=str(qemu))
-        host, port = process.stdout.readline().split()[-1].split(":")
-        with Client(self.namespace, (host, int(port))) as client:
+        with Client(self.namespace, self.address(process)) as client:
             client.send(request(binary.NOOP))
             self.assertEqual(client.answer().status, binary.OK)
 
@@ -433,8 +445,7 @@ class FrontEndTest(unittest.TestCase):
     def fill(self, *options: str) -> tuple[Client, list]:
         """Stores 48 MiB in a machine of 16; whether each was stored."""
         process = self.start("-m", "16", *options)
-        host, port = process.stdout.readline().split()[-1].split(":")
-        client = self.enterContext(Client(self.namespace, (host, int(port))))
+        client = self.enterContext(Client(self.namespace, self.address(process)))
         stored = []
         for size in (1 << 20, 1000):
             for i in range((24 << 20) // size):
@@ -471,8 +482,7 @@ class FrontEndTest(unittest.TestCase):
     def test_values_that_do_not_come_to_their_end_are_bounded(self) -> None:
         """40 MiB of them in a machine of 16: those for which there is no room are told."""
         process = self.start("-m", "16")
-        host, port = process.stdout.readline().split()[-1].split(":")
-        address = (host, int(port))
+        address = self.address(process)
         check = self.enterContext(Client(self.namespace, address, timeout=10))
         check.ask(store(binary.SET, b"kept out", bytes(1 << 20)))
         began = [self.enterContext(Client(self.namespace, address, timeout=10))
@@ -515,8 +525,7 @@ class FrontEndTest(unittest.TestCase):
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most + 500), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         process = self.start("-m", 256, "-c", most)
-        host, port = process.stdout.readline().split()[-1].split(":")
-        address = (host, int(port))
+        address = self.address(process)
         with contextlib.ExitStack() as idle:
             clients = [idle.enter_context(Client(self.namespace, address))
                        for _ in range(most)]
@@ -526,48 +535,64 @@ class FrontEndTest(unittest.TestCase):
             self.assertEqual(one_more.take(33), b"ERROR Too many open connections\r\n")
             self.assertTrue(one_more.is_closed())
 
-    def test_a_client_that_never_reads_is_given_up(self) -> None:
-        process = self.start("-m", 64, "--patience", "1")
-        host, port = process.stdout.readline().split()[-1].split(":")
-        address = (host, int(port))
-        deaf = self.enterContext(Client(self.namespace, address))
-        deaf.ask(store(binary.SET, b"wide", bytes(1 << 20)))
-        deaf.send(request(binary.GET, b"wide") * 100)
-        other = self.enterContext(Client(self.namespace, address))
+    def test_clients_that_never_read_are_given_up(self) -> None:
+        for cores in (1, 4):
+            with self.subTest(cores=cores):
+                self.give_up_who_never_reads(cores)
 
-        def is_alone() -> bool:
-            return other.statistics()["curr_connections"] == "1"
-
-        self.assertFalse(is_alone())
-        self.assertTrue(eventually(is_alone, 15))
-        with self.assertRaises((ConnectionResetError, EOFError)):
-            for _ in range(100):
-                deaf.answer()
+    def give_up_who_never_reads(self, cores: int) -> None:
+        process = self.start("-m", 64, "-t", cores, "--patience", "2")
+        address = self.address(process)
+        with contextlib.ExitStack() as clients:
+            deaf = [clients.enter_context(Client(self.namespace, address))
+                    for _ in range(8 * cores)]
+            deaf[0].ask(store(binary.SET, b"wide", bytes(1 << 20)))
+            for client in deaf:
+                client.send(request(binary.GET, b"wide") * 100)
+            other = clients.enter_context(Client(self.namespace, address))
+            self.assert_open(other, len(deaf) + 1, 2)
+            self.assert_open(other, 1, 15)
+            for client in deaf:
+                with self.assertRaises((ConnectionResetError, EOFError)):
+                    for _ in range(100):
+                        client.answer()
+        process.kill()
+        process.wait()
 
     def test_who_leaves_answers_behind_counts_until_they_are_given_up(self) -> None:
-        process = self.start("-m", 64, "-c", 4, "--patience", "2")
-        host, port = process.stdout.readline().split()[-1].split(":")
-        address = (host, int(port))
+        for cores in (1, 4):
+            with self.subTest(cores=cores):
+                self.give_up_who_leaves_answers_behind(cores)
+
+    def give_up_who_leaves_answers_behind(self, cores: int) -> None:
+        process = self.start("-m", 64, "-c", 16, "-t", cores, "--patience", "2")
+        address = self.address(process)
         check = self.enterContext(Client(self.namespace, address))
-        check.ask(store(binary.SET, b"wide", bytes(1 << 20)))
         check.ask(store(binary.SET, b"small", bytes(100_000)))
-        # One quits, one only ends its side, one just stops reading.
-        for last, ends in ((b"quit\r\n", False), (b"", True), (b"", False)):
+        # Some quit, some only end their side, some just stop reading.
+        for last, ends in ((b"quit\r\n", False), (b"", True), (b"", False)) * 5:
             deaf = connect_in(self.namespace, address, 20, receive_buffer=4096)
             self.addCleanup(deaf.close)
             deaf.sendall(b"get small\r\n" + last)
             if ends:
                 deaf.shutdown(socket.SHUT_WR)
-        self.assertEqual(check.statistics()["curr_connections"], "4")
+        self.assert_open(check, 16, 2)
         one_more = self.enterContext(Client(self.namespace, address))
         self.assertEqual(one_more.take(33), b"ERROR Too many open connections\r\n")
-        self.assertTrue(eventually(
-            lambda: check.statistics()["curr_connections"] == "1", 15))
+        self.assert_open(check, 1, 15)
+        process.kill()
+        process.wait()
+
+    def assert_open(self, client: Client, connections: int, seconds: float) -> None:
+        """That so many connections are open, within the time: a client's connection
+        stands before the core it is for has counted it."""
+        def seen() -> int:
+            return int(client.statistics()["curr_connections"])
+        self.assertTrue(eventually(lambda: seen() == connections, seconds), seen())
 
     def test_statistics_are_shown(self) -> None:
         process = self.start("-m", 64, "--statistics", "1")
-        host, port = process.stdout.readline().split()[-1].split(":")
-        client = self.enterContext(Client(self.namespace, (host, int(port))))
+        client = self.enterContext(Client(self.namespace, self.address(process)))
         client.ask(store(binary.SET, b"shown", bytes(1 << 20)))
         expected = r"^memcached: 1 connections, 1 items in 1\.\d of 44 MiB, .* 0 evictions$"
         lines = [process.stdout.readline() for _ in range(4)]

@@ -12,7 +12,7 @@ import subprocess
 import unittest
 
 from harness import eventually
-from memcached_server import PORT, Hosted, Image
+from memcached_server import PORT, AllCores, Hosted, Image
 
 CLIENTS = pathlib.Path(__file__).parent / "memcached"
 LOAD_SECONDS = 60 if os.environ.get("EBBRT_LONG") == "1" else 3
@@ -176,6 +176,10 @@ class Clients:
 class HostedTest(Clients, Hosted, unittest.TestCase):
     # A minute's load must fit: what is evicted would count as missed, or wrong.
     words = ("-U", PORT, "-m", 2048)
+
+
+class AllCoresTest(Clients, AllCores, unittest.TestCase):
+    words = ("-t", AllCores.cores, "-U", PORT)
 
 
 class ImageTest(Clients, Image, unittest.TestCase):

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""What shows a running back-end: the daemon's metrics, `ebbrt top`, `ebbrt gdb` and
-its commands. All on memcached under load."""
+"""What shows a running back-end: the metrics of the daemon and of the front-end,
+`ebbrt top`, `ebbrt gdb` and its commands, `ebbrt trace`. All on memcached under load;
+and a front-end's trace."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -9,6 +12,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import unittest
 
@@ -17,42 +21,17 @@ import harness
 from binary_client import connect_in, request, store
 from harness import HOSTED, NATIVE, ROOT, Namespace, eventually, inside, require
 from memcached_server import Server
-from prometheus_client.parser import text_string_to_metric_families
+from metrics_page import Metrics, page
+from node_test import NodeCase
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+from command import trace  # noqa: E402
 
 DAEMON_PORT = 9470
+FRONT_END_PORT = 9471
 CORES = 2
 MEMORY_MIB = 256
-
-
-def page(namespace: Namespace, port: int, target: str = "/metrics",
-         method: str = "GET") -> tuple[int, dict[str, str], str]:
-    """Status, headers and body of a page, asked for by hand."""
-    with connect_in(namespace, ("127.0.0.1", port), 60) as connection:
-        connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\n"
-                           "Connection: close\r\n\r\n".encode())
-        data = b""
-        while piece := connection.recv(1 << 16):
-            data += piece
-    head, _, body = data.decode().partition("\r\n\r\n")
-    first, *lines = head.split("\r\n")
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    return int(first.split()[1]), headers, body
-
-
-class Metrics:
-    """A page, read by Prometheus' own parser for Python."""
-
-    def __init__(self, text: str) -> None:
-        self.families = {f.name: f for f in text_string_to_metric_families(text)}
-        self.samples = [s for f in self.families.values() for s in f.samples]
-
-    def value(self, name: str, **labels: str) -> float:
-        """The sum of what there is of that name with those labels; there is some."""
-        found = [s.value for s in self.samples
-                 if s.name == name and labels.items() <= s.labels.items()]
-        if not found:
-            raise AssertionError(f"no {name} with {labels}")
-        return sum(found)
 
 
 class Serving(Server, unittest.TestCase):
@@ -77,6 +56,7 @@ class Serving(Server, unittest.TestCase):
         assert eventually(cls.listens), (cls.namespace.directory / "log").read_text()
         cls.server = cls.namespace.start(
             [front_end, image, "--cores", str(CORES), "-m", str(MEMORY_MIB), *cls.options],
+            env=cls.namespace.environment(EBBRT_METRICS=str(FRONT_END_PORT)),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         cls.output = b""
         cls.addClassCleanup(cls.server.stdout.close)
@@ -96,8 +76,8 @@ class Serving(Server, unittest.TestCase):
                                    check=True, capture_output=True, text=True)
         return json.loads(listed.stdout)
 
-    def metrics(self) -> Metrics:
-        status, headers, text = page(self.namespace, DAEMON_PORT)
+    def metrics(self, port: int = DAEMON_PORT) -> Metrics:
+        status, headers, text = page(self.namespace, port)
         self.assertEqual(status, 200, text)
         self.assertTrue(headers["content-type"].startswith("text/plain; version=0.0.4"))
         return Metrics(text)
@@ -179,6 +159,166 @@ class MetricsTest(Serving):
             self.assertIn(f"--metrics {endpoint}: ", result.stderr)
 
 
+class FrontEndMetricsTest(Serving):
+    """The front-end's page."""
+
+    BACK_END = "2"  # the first node that an application allocates
+
+    def metrics(self) -> Metrics:
+        return super().metrics(FRONT_END_PORT)
+
+    def test_every_family_has_help_and_a_kind(self) -> None:
+        families = self.metrics().families
+        self.assertGreater(len(families), 15)
+        for family in families.values():
+            self.assertIn(family.type, ("counter", "gauge"), family.name)
+            self.assertTrue(family.documentation, family.name)
+            self.assertTrue(family.samples, family.name)
+
+    def test_other_requests_are_refused(self) -> None:
+        self.assertEqual(page(self.namespace, FRONT_END_PORT, "/")[0], 404)
+        self.assertEqual(page(self.namespace, FRONT_END_PORT, "/metrics", "POST")[0], 405)
+
+    def test_the_back_end_tells_what_it_does(self) -> None:
+        node = {"node": self.BACK_END}
+        count = 200
+        with self.client():
+            before = self.metrics()
+            self.work(count)
+            after = self.metrics()
+        self.assertEqual(before.value("ebbrt_node_answers", **node), 1)
+        for core in range(CORES):
+            self.assertGreater(before.value("ebbrt_events_total", core=str(core), **node), 0)
+        # A set and a get are a frame each in both directions at least.
+        for direction in ("received", "sent"):
+            for name, least in (("frames", 2 * count), ("bytes", 2 * count * 60)):
+                name = f"ebbrt_network_{name}_total"
+                self.assertGreaterEqual(
+                    after.value(name, direction=direction, **node)
+                    - before.value(name, direction=direction, **node), least, name)
+        self.assertGreater(after.value("ebbrt_network_interrupts_total", **node), 0)
+        # The client's and the messenger's.
+        self.assertGreaterEqual(after.value("ebbrt_network_connections", **node), 2)
+        # A ring of each core, and what the large value lies in.
+        buffers = after.value("ebbrt_network_buffers", **node)
+        self.assertGreaterEqual(buffers, 256 * CORES)
+        with self.client() as client:
+            client.ask(store(binary.SET, b"large", bytes(100_000)))
+            self.assertGreater(self.metrics().value("ebbrt_network_buffers", **node),
+                               buffers + 40)
+            client.ask(request(binary.DELETE, b"large"))
+        self.assertTrue(eventually(lambda: self.metrics().value(
+            "ebbrt_network_buffers", **node) <= buffers))
+        total = after.value("ebbrt_memory_bytes", **node)
+        self.assertTrue((MEMORY_MIB - 16) << 20 < total < MEMORY_MIB << 20, total)
+        self.assertTrue(0 < after.value("ebbrt_memory_free_bytes", **node) < total)
+        self.assertGreater(after.value("ebbrt_ebbs", **node), 0)
+
+    def test_the_front_end_tells_of_itself(self) -> None:
+        before, after = self.metrics(), self.metrics()
+        for name in ("ebbrt_events_total", "ebbrt_remote_events_total"):
+            # The page itself takes some.
+            self.assertGreater(after.value(name, node="1", core="0"),
+                               before.value(name, node="1", core="0"), name)
+        self.assertGreaterEqual(after.value("ebbrt_timers_total", node="1"), 0)
+        self.assertGreaterEqual(after.value("ebbrt_blocked_events", node="1"), 0)
+        for direction in ("sent", "received"):
+            peer = {"peer": self.BACK_END, "direction": direction}
+            # A call and its answer.
+            self.assertGreater(after.value("ebbrt_messages_total", **peer),
+                               before.value("ebbrt_messages_total", **peer))
+            self.assertGreater(after.value("ebbrt_message_bytes_total", **peer),
+                               before.value("ebbrt_message_bytes_total", **peer))
+
+    def test_nodes_are_counted(self) -> None:
+        metrics = self.metrics()
+        self.assertEqual(metrics.value("ebbrt_nodes"), 1)
+        self.assertEqual(metrics.value("ebbrt_nodes_allocated_total"), 1)
+        self.assertEqual(metrics.value("ebbrt_nodes_failed_total"), 0)
+        self.assertEqual(metrics.value("ebbrt_nodes_ended_total"), 0)
+
+    def test_a_node_that_stands_still_is_left_out(self) -> None:
+        os.kill(self.node["pid"], signal.SIGSTOP)
+        try:
+            metrics = self.metrics()
+        finally:
+            os.kill(self.node["pid"], signal.SIGCONT)
+        self.assertEqual(metrics.value("ebbrt_node_answers", node=self.BACK_END), 0)
+        self.assertEqual(metrics.value("ebbrt_node_answers", node="1"), 1)
+        self.assertEqual({s.labels["node"] for s in metrics.samples
+                          if s.name == "ebbrt_events_total"}, {"1"})
+        # What the front-end knows of it is told.
+        metrics.value("ebbrt_messages_total", peer=self.BACK_END)
+        self.assertTrue(eventually(lambda: self.metrics().value(
+            "ebbrt_node_answers", node=self.BACK_END) == 1))
+
+    def test_a_front_end_names_what_is_wrong_with_its_endpoint(self) -> None:
+        front_end = HOSTED / "apps" / "memcached" / "memcached_frontend"
+        for endpoint in ("here", "localhost:9", f"127.0.0.1:{FRONT_END_PORT}"):
+            result = self.namespace.run(
+                [front_end, "x"], env=self.namespace.environment(EBBRT_METRICS=endpoint),
+                capture_output=True, text=True)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(f"EBBRT_METRICS={endpoint}: ", result.stderr)
+
+
+class FrontEndNodesTest(unittest.TestCase):
+    """The front-end's page when nodes, here processes, come and go."""
+
+    def setUp(self) -> None:
+        programs = HOSTED / "tests" / "system" / "ebbs"
+        self.namespace = self.enterContext(Namespace("metrics"))
+        self.front_end = self.namespace.start(
+            [require(programs / "ebbs_frontend"), require(programs / "ebbs_backend"),
+             "hang", "1", "2"],
+            env=self.namespace.environment(EBBRT_METRICS=str(FRONT_END_PORT)),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(self.front_end.stdout.close)
+        self.addCleanup(self.front_end.wait)
+        self.addCleanup(self.front_end.kill)
+        said = sorted(self.front_end.stdout.readline() for _ in range(2))
+        self.assertEqual(said, ["node 2: here I hang\n", "node 3: here I hang\n"])
+
+    def metrics(self) -> Metrics:
+        status, _, text = page(self.namespace, FRONT_END_PORT)
+        self.assertEqual(status, 200, text)
+        return Metrics(text)
+
+    def process_of(self, node: int) -> int:
+        """It was told in its environment who it is."""
+        (found,) = [pid for pid in self.namespace.inhabitants()
+                    if b"ebbrt.node=%d " % node in
+                    pathlib.Path(f"/proc/{pid}/environ").read_bytes()]
+        return found
+
+    def test_one_that_ends_by_itself_is_counted(self) -> None:
+        before = self.metrics()
+        self.assertEqual(before.value("ebbrt_nodes"), 2)
+        self.assertEqual(before.value("ebbrt_nodes_allocated_total"), 2)
+        self.assertEqual(before.value("ebbrt_nodes_ended_total"), 0)
+        os.kill(self.process_of(3), signal.SIGKILL)
+        self.assertTrue(eventually(lambda: self.metrics().value("ebbrt_nodes") == 1))
+        self.assertTrue(eventually(lambda: self.metrics().value(
+            "ebbrt_nodes_ended_total", how="itself") == 1))
+        after = self.metrics()
+        self.assertEqual(after.value("ebbrt_nodes_ended_total", how="freed"), 0)
+        self.assertEqual({s.labels["node"] for s in after.samples
+                          if s.name == "ebbrt_node_answers"}, {"1", "2"})
+
+
+class NodeMetricsTest(NodeCase):
+    """The page of node's front-end."""
+
+    def test_its_machine_answers(self) -> None:
+        environment = {**self.environment(), "EBBRT_METRICS": str(FRONT_END_PORT)}
+        with self.running("-e", "setInterval(() => {}, 1000); console.log('up')",
+                          env=environment) as node:
+            node.wait_for("up")
+            status, _, text = page(self.namespace, FRONT_END_PORT)
+        self.assertEqual(status, 200, text)
+        self.assertEqual(Metrics(text).value("ebbrt_node_answers", node="2"), 1)
+
+
 class TopTest(Serving):
     """`ebbrt top`."""
 
@@ -236,10 +376,12 @@ class GdbTest(Serving):
             here = "%s:%d" % client.socket.getsockname()
             text = self.gdb("ebbrt connections")
         line = next(line for line in text.splitlines() if here in line)
-        self.assertEqual(line.split()[:5], ["0", "tcp", "ESTABLISHED",
-                                            "%s:%d" % self.address, here])
+        core, *rest = line.split()
+        self.assertIn(core, map(str, range(CORES)))
+        self.assertEqual(rest[:4], ["tcp", "ESTABLISHED", "%s:%d" % self.address, here])
         self.assertIn("ebbrt::memcached::Connection", line)
-        self.assertRegex(text, rf"(?m)^0 +tcp +LISTEN +\S*:{self.address[1]}$")
+        for core in range(CORES):
+            self.assertRegex(text, rf"(?m)^{core} +tcp +LISTEN +\S*:{self.address[1]}$")
         # The front-end's is the messenger's.
         self.assertIn("ebbrt::Messenger::Peer", text)
 
@@ -266,7 +408,7 @@ class GdbTest(Serving):
         text = self.gdb("ebbrt ebbs")
         for ebb, name in ((0xFFFE000B, "memcached::Store"), (0xFFFE000C, "memcached::Server"),
                           (0xFFFF0001, "EventManager"), (0xFFFF0003, "LocalIdMap"),
-                          (0xFFFF0005, "StackNetworkManager"), (0xFFFF0006, "Messenger")):
+                          (0xFFFF0005, "CoreManager"), (0xFFFF0006, "Messenger")):
             self.assertRegex(text, rf"(?m)^0 +{ebb:#x} +0x[0-9a-f]+ +.*\bebbrt::.*{name}")
         # The server has been called on core 0 alone.
         self.assertNotRegex(text, r"(?m)^1 +0xfffe000c ")
@@ -363,6 +505,223 @@ class GdbTest(Serving):
             result = self.ebbrt("gdb", number)
             self.assertEqual(result.returncode, 1)
             self.assertIn(f"no node '{number}'", result.stderr)
+
+
+class ChromeTrace:
+    """A trace in Chrome's format, checked as a viewer would."""
+
+    def __init__(self, text: str) -> None:
+        self.events = json.loads(text)["traceEvents"]
+        for event in self.events:
+            self.check(event)
+        self.slices = [e for e in self.events if e["ph"] == "X"]
+        self.names = {e["args"]["name"] for e in self.events if e["ph"] == "M"}
+        self.check_order()
+        self.check_arrows()
+
+    @staticmethod
+    def check(event: dict) -> None:
+        assert event["ph"] in ("X", "M", "s", "f"), event
+        assert isinstance(event["pid"], int) and isinstance(event["tid"], int), event
+        assert isinstance(event["name"], str) and event["name"], event
+        if event["ph"] == "M":
+            assert event["name"] in ("process_name", "thread_name"), event
+            return
+        assert isinstance(event["ts"], (int, float)) and event["ts"] > 0, event
+        assert isinstance(event["cat"], str) and event["cat"], event
+        if event["ph"] == "X":
+            assert isinstance(event["dur"], (int, float)) and event["dur"] >= 0, event
+            assert isinstance(event["args"], dict), event
+        else:
+            assert isinstance(event["id"], str) and event["bp"] == "e", event
+
+    def on(self, tid: int) -> list[dict]:
+        return [each for each in self.slices if each["tid"] == tid]
+
+    def check_order(self) -> None:
+        """A core does one thing after the other."""
+        for tid in {each["tid"] for each in self.slices}:
+            slices = self.on(tid)
+            for one, other in zip(slices, slices[1:]):
+                # A digit of the last place may be rounded away.
+                assert other["ts"] > one["ts"] + one["dur"] - 0.01, (one, other)
+
+    def check_arrows(self) -> None:
+        """Each begins before it ends; the beginning may be forgotten, the end to come."""
+        begun: dict[str, float] = {}
+        for event in self.events:
+            if event["ph"] == "s":
+                begun[event["id"]] = event["ts"]
+            elif event["ph"] == "f":
+                assert begun.pop(event["id"], 0) <= event["ts"], event
+
+    def kinds(self) -> set[str]:
+        return {each["cat"] for each in self.slices}
+
+
+def slice_of(begin: int, end: int, name: str = "", kind: str = "event", **more) -> dict:
+    """As `ebbrt trace` of gdb tells it."""
+    return {"begin": begin, "end": end, "name": name, "kind": kind, "event": 0, "detail": 0,
+            "blocks": False, "continues": False, **more}
+
+
+class TracePartsTest(unittest.TestCase):
+    """What `ebbrt trace` makes of what gdb has read."""
+
+    def test_slices_and_arrows(self) -> None:
+        # The same slices, and the same of them, as in tests/unit/hosted/trace_test.cc.
+        written = trace.chrome(7, 'node 7 a "name"', [{"core": 1, "slices": [
+            slice_of(1_000_000, 1_000_500, "f\\g", event=3, blocks=True),
+            slice_of(2_000_007, 2_000_007, "f\\g", event=3, continues=True),
+            slice_of(3_000_000, 4_000_000, kind="idle", detail=12)]}])
+        core = {"pid": 7, "tid": 1}
+        event = {"ph": "X", **core, "name": "f\\g", "cat": "event", "args": {}}
+        arrow = {**core, "name": "blocked", "cat": "blocked", "bp": "e", "id": "7.1.3"}
+        self.assertEqual(written, {"traceEvents": [
+            {"ph": "M", "pid": 7, "tid": 0, "name": "process_name",
+             "args": {"name": 'node 7 a "name"'}},
+            {"ph": "M", **core, "name": "thread_name", "args": {"name": "core 1"}},
+            {**event, "ts": 1000.0, "dur": 0.5},
+            {"ph": "s", **arrow, "ts": 1000.499},
+            {**event, "ts": 2000.007, "dur": 0.0},
+            {"ph": "f", **arrow, "ts": 2000.007},
+            {"ph": "X", **core, "name": "idle", "cat": "idle", "ts": 3000.0, "dur": 1000.0,
+             "args": {"turns": 12}},
+        ], "displayTimeUnit": "ns"})
+        ChromeTrace(json.dumps(written))
+
+    def test_the_vector_of_an_interrupt_is_told(self) -> None:
+        written = trace.chrome(1, "x", [{"core": 0, "slices": [
+            slice_of(1, 2, kind="interrupt", detail=0x31)]}])
+        self.assertEqual(written["traceEvents"][-1]["args"], {"vector": 0x31})
+
+    def test_the_last_seconds(self) -> None:
+        second = 1_000_000_000
+        cores = [{"core": 0, "lost": 0, "slices": [slice_of(1, 2), slice_of(3 * second, 5 * second)]},
+                 {"core": 1, "lost": 0, "slices": [slice_of(second, 2 * second)]}]
+        kept = trace.latest(cores, 3)
+        self.assertEqual([core["slices"] for core in kept],
+                         [[slice_of(3 * second, 5 * second)], []])
+        self.assertEqual(trace.latest([{"core": 0, "lost": 0, "slices": []}], 1)[0]["slices"], [])
+
+    def test_what_was_not_kept_is_said(self) -> None:
+        second = 1_000_000_000
+        cores = [{"core": 3, "lost": 8, "slices": [slice_of(5 * second, 6 * second)]}]
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            trace.latest(cores, 2)
+        self.assertIn("core 3 has kept only the last 1.000 s", said.getvalue())
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            trace.latest(cores, 1)
+        self.assertEqual(said.getvalue(), "")
+
+
+class TraceTest(Serving):
+    """`ebbrt trace` of an image that keeps one."""
+
+    image = "memcached_traced"
+
+    def trace(self, *words: str) -> ChromeTrace:
+        path = self.namespace.directory / "trace.json"
+        result = self.ebbrt("trace", str(self.node["node"]), "-o", str(path), *words)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, rf"{path}: \d+ slices of {CORES} cores")
+        return ChromeTrace(path.read_text())
+
+    def tearDown(self) -> None:
+        super().tearDown()
+        with self.client() as client:
+            self.assertEqual(client.ask(request(binary.NOOP)).status, binary.OK)
+
+    def test_events_have_their_functions_names(self) -> None:
+        self.work(50)
+        trace = self.trace()
+        number = self.node["node"]
+        self.assertEqual(trace.names, {
+            f"node {number} memcached_traced.elf", *(f"core {n}" for n in range(CORES))})
+        self.assertEqual({each["pid"] for each in trace.slices}, {number})
+        self.assertLessEqual({"event", "interrupt", "timer", "asleep"}, trace.kinds())
+        names = {each["name"] for each in trace.slices if each["cat"] != "asleep"}
+        self.assertTrue(any("ebbrt::network::" in name for name in names), names)
+        unresolved = [name for name in names if name.startswith("0x")]
+        self.assertEqual(unresolved, [])
+        # The device's interrupts, of which there is one at least.
+        vectors = {each["args"]["vector"] for each in trace.slices
+                   if each["cat"] == "interrupt"}
+        self.assertTrue(any(0x30 <= vector < 0xF0 for vector in vectors), vectors)
+
+    def test_an_event_that_blocks_goes_on_later(self) -> None:
+        # The main event waits, at its beginning, for the network and the front-end.
+        trace = self.trace()
+        first = [each for each in trace.slices if "EbbrtBoot" in each["name"]]
+        self.assertGreater(len(first), 1)
+        for phase, when in (("s", first[0]), ("f", first[1])):
+            self.assertTrue(any(
+                each["ph"] == phase
+                and when["ts"] <= each["ts"] <= when["ts"] + when["dur"]
+                for each in trace.events), (phase, when))
+
+    def test_seconds_leave_out_what_was_before(self) -> None:
+        whole, last = self.trace(), self.trace("--seconds", "1")
+        ends = [each["ts"] + each["dur"] for each in last.slices]
+        self.assertGreater(max(ends), max(e["ts"] for e in whole.slices))
+        self.assertGreater(min(ends), max(ends) - 1_000_001)
+
+    def test_every_core_sleeps_and_wakes(self) -> None:
+        trace = self.trace()
+        for core in range(CORES):
+            self.assertIn("asleep", {each["cat"] for each in trace.on(core)})
+
+    def test_a_traced_node_counts_more(self) -> None:
+        metrics = self.metrics(FRONT_END_PORT)
+        self.assertGreater(metrics.value("ebbrt_timers_total", node="2"), 0)
+        self.assertGreaterEqual(metrics.value("ebbrt_blocked_events", node="2"), 0)
+
+    def test_a_file_that_cant_be_written_is_named(self) -> None:
+        result = self.ebbrt("trace", str(self.node["node"]), "-o", "/nonexistent/trace")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/nonexistent/trace: No such file", result.stderr)
+
+
+class UntracedTest(Serving):
+    """`ebbrt trace` of an image that keeps none."""
+
+    def test_what_is_missing_is_said(self) -> None:
+        result = self.ebbrt("trace", str(self.node["node"]))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("keeps no trace; link it with TRACED", result.stderr)
+
+
+class FrontEndTraceTest(unittest.TestCase):
+    """EBBRT_TRACE, on hello."""
+
+    def hello(self, trace: str) -> subprocess.CompletedProcess:
+        front_end = require(HOSTED / "apps" / "hello" / "hello_frontend")
+        image = require(NATIVE / "apps" / "hello" / "hello.img")
+        return self.namespace.run(
+            [front_end, image, "1"], capture_output=True, text=True,
+            env=self.namespace.environment(EBBRT_TRACE=trace, EBBRT_CORES=str(CORES)))
+
+    def setUp(self) -> None:
+        self.namespace = self.enterContext(Namespace("trace"))
+
+    def test_a_front_end_writes_its_trace_when_it_ends(self) -> None:
+        path = self.namespace.directory / "trace.json"
+        result = self.hello(str(path))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        trace = ChromeTrace(path.read_text())
+        self.assertEqual(trace.names, {"node 1 hello_frontend",
+                                       *(f"core {n}" for n in range(CORES))})
+        self.assertLessEqual({"event", "asleep"}, trace.kinds())
+        names = {each["name"] for each in trace.slices}
+        # The greeting's call, and AppMain, which waits for it.
+        self.assertTrue(any("ebbrt::Messenger::Peer::Handle" in name for name in names), names)
+        self.assertIn("f", {each["ph"] for each in trace.events})
+
+    def test_a_file_that_cant_be_written_is_named(self) -> None:
+        result = self.hello("/nonexistent/trace")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("EBBRT_TRACE=/nonexistent/trace: No such file", result.stderr)
 
 
 if __name__ == "__main__":

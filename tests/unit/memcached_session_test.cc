@@ -27,7 +27,7 @@ struct Talk {
   }
 
   Store store;
-  Service service{store, {}, {}};
+  Service service{store};
   BinarySession session{service};
   Store::Time now = kNow;
   Progress progress{};
@@ -364,8 +364,9 @@ TEST(MemcachedSession, AValueUnderWayHasItsRoom) {
   auto answers = talk.Say(set.substr(1040));
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].status, Status::kSuccess);
-  EXPECT_TRUE(talk.store.SetAside(30'000, kNow));
-  talk.store.GiveBack(30'000);
+  const auto place = talk.store.SetAside(30'000, kNow);
+  ASSERT_TRUE(place);
+  talk.store.GiveBack(*place, 30'000);
   // Told at once, and swallowed.
   set = EncodeStore(Opcode::kSet, "b", std::string(90000, 'c'));
   answers = talk.Say(set.substr(0, 40));
@@ -380,7 +381,7 @@ TEST(MemcachedSession, AValueUnderWayHasItsRoom) {
 TEST(MemcachedSession, WhoGoesGivesBackTheRoomOfItsValue) {
   Store store;
   store.SetMemoryLimit(100'000);
-  Service service{store, {}, {}};
+  Service service{store};
   std::string set = EncodeStore(Opcode::kSet, "b", std::string(50000, 'b'));
   for (int i = 0; i < 3; ++i) {
     auto data = IOBuf::Copy(set.substr(0, 40));

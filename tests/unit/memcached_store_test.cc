@@ -3,11 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "apps/memcached/storable.h"
+#include "common/future.h"
+#include "common/rcu.h"
+#include "tests/unit/together.h"
 
 namespace ebbrt::memcached {
 namespace {
@@ -37,7 +44,7 @@ std::optional<std::string> Read(Store& store, const std::string& key,
                                 Store::Time now = kNow,
                                 Store::Access access = Store::kGet) {
   std::optional<std::string> value;
-  store.Visit(key, now, access, [&](Item& item) {
+  store.Visit(key, now, access, [&](const Item& item) {
     value = std::string(item.ValueLength(), '\0');
     item.CopyValue(*value);
   });
@@ -90,7 +97,7 @@ TEST(MemcachedStore, Expiry) {
   Store store;
   auto put = MakePut("a", "1");
   put.item->deadline = Store::Deadline(10, kNow);
-  EXPECT_EQ(put.item->deadline, kNow + 10s);
+  EXPECT_EQ(put.item->deadline.Load(), kNow + 10s);
   store.Insert(std::move(put), kNow);
   EXPECT_EQ(Read(store, "a", kNow + 9s), "1");
   // An expired item is none for an Add, and doesn't count.
@@ -209,13 +216,14 @@ TEST(MemcachedStore, WhatIsSetAsideTakesRoomFromItems) {
   Store store;
   store.SetMemoryLimit(kTable + 10000);
   Flood(store, 0, [](const auto& now) { return now.counters.evictions > 0; });
-  EXPECT_TRUE(store.SetAside(6000, kNow));
+  const auto place = store.SetAside(6000, kNow);
+  ASSERT_TRUE(place);
   EXPECT_LE(store.MemoryUsed(), 4000u);
   EXPECT_FALSE(store.SetAside(6000, kNow));
   std::string large(5000, 'x');
   EXPECT_EQ(store.Insert(MakePut("a", large), kNow).outcome,
             Outcome::kOutOfMemory);
-  store.GiveBack(6000);
+  store.GiveBack(*place, 6000);
   EXPECT_EQ(store.Insert(MakePut("a", large), kNow).outcome, Outcome::kDone);
   store.RefuseWhenFull();
   EXPECT_FALSE(store.SetAside(6000, kNow));
@@ -303,7 +311,8 @@ TEST(MemcachedStore, EvictMakesRoomForOthers) {
     store.Insert(MakePut("key" + std::to_string(i), "value"), kNow);
   }
   size_t before = store.MemoryUsed();
-  EXPECT_TRUE(store.Evict(1000, kNow));
+  // With several cores, some may still be reading what has been evicted.
+  EXPECT_EQ(store.Evict(1000, kNow), platform::CoreCount() == 1);
   EXPECT_LE(store.MemoryUsed(), before - 1000);
   EXPECT_FALSE(store.Evict(before, kNow));
   EXPECT_EQ(store.ItemCount(), 0u);
@@ -322,7 +331,7 @@ TEST(MemcachedStore, AppendAndPrepend) {
             Outcome::kDone);
   EXPECT_EQ(Read(store, "a"), "begin middle end");
   store.Visit("a", kNow, Store::kPeek,
-              [](Item& item) { EXPECT_EQ(item.flags, 7u); });
+              [](const Item& item) { EXPECT_EQ(item.flags, 7u); });
   EXPECT_EQ(
       store.Insert(MakePut("a", "x", Mode::kAppend, first.cas), kNow).outcome,
       Outcome::kExists);
@@ -371,6 +380,45 @@ TEST(MemcachedStore, NumbersWrapStopAtZeroAndKeepTheirWidth) {
   EXPECT_EQ(store.Insert(MakePut("n", "1"), kNow).outcome, Outcome::kDone);
   EXPECT_EQ(store.Add("n", {.cas = 1}, kNow, [](Item&, uint64_t) { FAIL(); }),
             Outcome::kExists);
+}
+
+TEST(MemcachedStore, ANumberThatFitsStaysWhereItIs) {
+  Store store;
+  store.SetMemoryLimit(kTable + 10000);
+  auto add = [&] { return store.Add("n", {}, kNow, [](Item&, uint64_t) {}); };
+  auto marks = [&] {
+    std::string marks;
+    store.Visit("n", kNow, Store::kPeek, [&](const Item& item) {
+      marks = std::string(item.fetched ? "fetched " : "") +
+              (item.stale ? "stale" : "");
+    });
+    return marks;
+  };
+  store.Insert(MakePut("n", "98"), kNow);
+  Read(store, "n");
+  store.MarkStale("n", {}, {}, kNow);
+  EXPECT_EQ(add(), Outcome::kDone);
+  EXPECT_EQ(marks(), "fetched stale");
+  EXPECT_EQ(store.Read(kNow).counters.total_items, 1u);
+  EXPECT_EQ(add(), Outcome::kDone);  // one that grows is another
+  EXPECT_EQ(marks(), "");
+  EXPECT_EQ(store.Read(kNow).counters.total_items, 2u);
+  // To be counted up saves no item: it has its turn as the others have.
+  int stored = 0;
+  while (add() == Outcome::kDone && stored < 1000) {
+    store.Insert(MakePut("key" + std::to_string(++stored), "value"), kNow);
+  }
+  EXPECT_EQ(store.Read(kNow).counters.evictions, 1u);
+}
+
+TEST(MemcachedStore, WhatWasReadLaterIsNoAgeOld) {
+  Store store;
+  store.Insert(MakePut("a", "1"), kNow);
+  Read(store, "a", kNow + 5s);
+  store.Visit("a", kNow, Store::kPeek, [&](const Item& item) {
+    EXPECT_EQ(item.SecondsAlone(kNow + 7s), 2u);
+    EXPECT_EQ(item.SecondsAlone(kNow), 0u);
+  });
 }
 
 TEST(MemcachedStore, FlushNowAndLater) {
@@ -434,10 +482,236 @@ TEST(MemcachedStore, AValueBeingSentOutlivesItsItem) {
   store.Insert(MakePut("a", std::string(1000, 'x')), kNow);
   std::unique_ptr<IOBuf> window;
   store.Visit("a", kNow, Store::kGet,
-              [&](Item& item) { window = item.Bytes().Clone(); });
+              [&](const Item& item) { window = item.Bytes().Clone(); });
   store.Delete("a", {}, kNow);
   EXPECT_EQ(window->ToString(), std::string(1000, 'x'));
+  // Until then another core might be reading the item.
+  for (int waits = 0; window->IsShared() && waits < 1000; ++waits) {
+    SleepFor(5ms).Get();
+  }
   EXPECT_FALSE(window->IsShared());
+}
+
+// --- on several cores --------------------------------------------------------
+
+/// After it, what this core retired before is given back.
+void LetAllPass() {
+  Rcu::Retired last;
+  static std::atomic<bool> passed;
+  passed = false;
+  rcu->Retire(
+      last, [](Rcu::Retired&) { passed = true; }, 0);
+  for (int waits = 0; !passed && waits < 6000; ++waits) SleepFor(5ms).Get();
+  ASSERT_TRUE(passed);
+}
+
+TEST(MemcachedStore, WhoReadsFindsTheOldValueOrTheNew) {
+  Store store;
+  store.DivideFor(platform::CoreCount());
+  auto value = [](int n) {
+    return std::to_string(n) + ' ' + std::to_string(n);
+  };
+  store.Insert(MakePut("a", value(0)), kNow);
+  constexpr int kValues = 1000;  // in a round
+  constexpr int kRounds = 10;
+  std::vector<int> last(platform::CoreCount());  // that each core has seen
+  // And whatever it has found in an event.
+  std::vector<std::vector<std::pair<const Item*, int>>> found(
+      platform::CoreCount());
+  for (int round = 0; round < kRounds; ++round) {
+    for (auto& of_core : found) of_core.clear();
+    LookWhileChanging(
+        [&] {
+          for (int i = 1; i <= kValues; ++i) {
+            store.Insert(MakePut("a", value(kValues * round + i)), kNow);
+          }
+        },
+        [&] {
+          const CoreId core = platform::CurrentCore();
+          int n = -1;
+          const Item* item = nullptr;
+          auto text = [](const Item& seen) {
+            return std::string(seen.InlineValue().begin(),
+                               seen.InlineValue().end());
+          };
+          store.Visit("a", kNow, Store::kGet, [&](const Item& seen) {
+            item = &seen;
+            n = std::stoi(text(seen));
+            ASSERT_EQ(text(seen), value(n));
+          });
+          ASSERT_GE(n, last[core]);
+          if (n > last[core]) found[core].emplace_back(item, n);
+          last[core] = n;
+          if (n < kValues * (round + 1)) return;
+          // The event's last look: at all that it has found.
+          for (auto [seen, number] : found[core]) {
+            ASSERT_EQ(text(*seen), value(number));
+          }
+        });
+  }
+  EXPECT_EQ(Read(store, "a"), value(kRounds * kValues));
+  EXPECT_EQ(store.ItemCount(), 1u);
+}
+
+TEST(MemcachedStore, WhoReadsFindsAllWhileTheTableGrows) {
+  Store store;
+  constexpr int kFixed = 1000;
+  for (int i = 0; i < kFixed; ++i) {
+    store.Insert(MakePut("fixed" + std::to_string(i), "value"), kNow);
+  }
+  const size_t before = store.Buckets();
+  int more = 0;
+  int gone = 0;
+  std::vector<int> next(platform::CoreCount());
+  for (int growth = 1; growth <= 4; ++growth) {
+    LookWhileChanging(
+        [&] {
+          while (store.Buckets() < before << growth && more < 10'000) {
+            const auto n = std::to_string(more++);
+            store.Insert(MakePut("more" + n, n), kNow);
+            if (more % 200 != 0) continue;
+            const auto odd = std::to_string(2 * gone++ + 1);
+            store.Delete("fixed" + odd, {}, kNow);
+          }
+        },
+        [&] {
+          int& n = next[platform::CurrentCore()];
+          n = (n + 2) % kFixed;
+          ASSERT_TRUE(Read(store, "fixed" + std::to_string(n))) << n;
+          // What another core removes meanwhile is there or not, and whole.
+          const auto value = Read(store, "fixed" + std::to_string(n + 1));
+          ASSERT_TRUE(!value || *value == "value");
+        });
+    LetAllPass();
+  }
+  EXPECT_EQ(store.Buckets(), 16 * before);
+  EXPECT_EQ(store.ItemCount(), static_cast<size_t>(kFixed + more - gone));
+  for (int i = 0; i < more; ++i) {
+    ASSERT_EQ(Read(store, "more" + std::to_string(i)), std::to_string(i));
+  }
+}
+
+TEST(MemcachedStore, TheTableGrowsOnceWhileAnEventMayReadTheOldOne) {
+  Store store;
+  const size_t before = store.Buckets();
+  size_t stored = 0;
+  auto store_more = [&] {
+    for (const size_t end = stored + 5 * before; stored < end; ++stored) {
+      store.Insert(MakePut(std::to_string(stored), ""), kNow);
+    }
+  };
+  if (platform::CoreCount() == 1) {
+    store_more();
+    EXPECT_EQ(store.Buckets(), 8 * before);
+    return;
+  }
+  {
+    BusyCore reader(platform::CurrentCore() == 0 ? 1 : 0);
+    for (int i = 0; i < 3; ++i) {
+      store_more();
+      SleepFor(500ms).Get();  // if nobody read, all would have passed
+    }
+    EXPECT_EQ(store.Buckets(), 2 * before);
+  }
+  LetAllPass();
+  store_more();
+  EXPECT_EQ(store.Buckets(), 4 * before);
+}
+
+TEST(MemcachedStore, AllCoresChangeTheSame) {
+  constexpr int kTimes = 1000;  // in a round
+  constexpr int kRounds = 5;
+  Store store;
+  store.DivideFor(platform::CoreCount());
+  store.SetMemoryLimit(4 << 20);
+  store.Insert(MakePut("n", "0"), kNow);
+  auto timed = MakePut("timed", "value");
+  timed.item->deadline = kNow + 1s;
+  store.Insert(std::move(timed), kNow);
+  std::atomic<int> removed{0};
+  for (int round = 0; round < kRounds; ++round) {
+    RunTogether([&] {
+      for (int i = 0; i < kTimes; ++i) {
+        EXPECT_EQ(store.Add("n", {}, kNow, [](Item&, uint64_t) {}),
+                  Outcome::kDone);
+        const auto key = "once" + std::to_string(i);
+        store.Insert(MakePut(key, "value", Mode::kAdd), kNow);
+        if (store.Delete(key, {}, kNow) == Outcome::kDone) ++removed;
+      }
+      for (int i = 0; i < kTimes; ++i) {
+        auto delay = [](Item& item) {
+          const auto before = item.deadline.Load();
+          for (int spins = 0; spins < 20; ++spins) platform::CpuRelax();
+          item.deadline = before + 1s;
+        };
+        EXPECT_TRUE(store.Change("timed", kNow, Store::kTouch, delay));
+      }
+      const auto core = std::to_string(platform::CurrentCore());
+      store.Insert(MakePut(core, std::string(2000, 'x')), kNow);
+    });
+  }
+  const size_t cores = platform::CoreCount();
+  const size_t changes = cores * kRounds * kTimes;
+  EXPECT_EQ(Read(store, "n"), std::to_string(changes));
+  store.Visit("timed", kNow, Store::kPeek, [&](const Item& item) {
+    EXPECT_EQ(item.deadline.Load(), kNow + 1s + std::chrono::seconds(changes));
+  });
+  const auto counters = store.Read(kNow).counters;
+  EXPECT_EQ(counters.incr_hits, changes);
+  EXPECT_EQ(counters.touch_hits, changes);
+  // A value that two cores stored was there once for each that removed it.
+  EXPECT_EQ(removed, counters.delete_hits);
+  EXPECT_EQ(counters.delete_hits + counters.delete_misses, changes);
+  EXPECT_EQ(store.ItemCount(), 2 + cores);
+}
+
+TEST(MemcachedStore, WhatIsSetAsideIsOfAllShards) {
+  Store store;
+  store.SetMemoryLimit(64 << 20);
+  store.DivideFor(4);
+  ASSERT_EQ(store.Buckets(), 8u * 1024);
+  std::vector<Store::Place> places;
+  constexpr size_t kPart = 3 << 19;  // five of them find room in a shard
+  while (auto place = store.SetAside(kPart, kNow)) places.push_back(*place);
+  EXPECT_EQ(places.size(), 40u);
+  EXPECT_EQ(std::set<Store::Place>(places.begin(), places.begin() + 8).size(),
+            8u);
+  // Wherever there is room, it's found, whose turn it may be.
+  for (int i = 0; i < 20; ++i) {
+    store.GiveBack(places[0], kPart);
+    ASSERT_EQ(store.SetAside(kPart, kNow), places[0]);
+  }
+  for (auto place : places) store.GiveBack(place, kPart);
+  EXPECT_TRUE(store.SetAside(kPart, kNow));
+}
+
+TEST(MemcachedStore, ShardsShareTheLimitAndNumberNoChangeTwice) {
+  Store store;
+  store.SetValueLimit(1000);
+  constexpr size_t kLimit = 1 << 20;
+  store.SetMemoryLimit(kLimit);
+  store.DivideFor(4);
+  EXPECT_EQ(store.Buckets(), 4u * 1024);
+  EXPECT_EQ(store.LeastMemory(), kLimit);
+  std::set<uint64_t> numbers;
+  for (int i = 0; i < 20'000; ++i) {
+    auto result = store.Insert(MakePut("key" + std::to_string(i), "v"), kNow);
+    ASSERT_EQ(result.outcome, Outcome::kDone);
+    ASSERT_TRUE(numbers.insert(result.cas).second);
+  }
+  auto report = store.Read(kNow);
+  EXPECT_LE(report.bytes + report.hash_bytes, kLimit);
+  EXPECT_GT(report.bytes + report.hash_bytes, kLimit / 10 * 9);
+  EXPECT_EQ(report.Items() + report.counters.evictions, 20'000u);
+  // Values that are large for the limit would not fit into so many.
+  store.SetValueLimit(kLimit);
+  store.DivideFor(4);
+  EXPECT_EQ(store.Buckets(), 1024u);
+  // Whatever was counted belongs to all of them.
+  for (int i = 0; i < 100; ++i) Read(store, "key" + std::to_string(i));
+  EXPECT_EQ(store.Read(kNow).counters.get_misses, 100u);
+  store.ResetCounters();
+  EXPECT_EQ(store.Read(kNow).counters.get_misses, 0u);
 }
 
 }  // namespace

@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "apps/memcached/base64.h"
 #include "apps/memcached/text_session.h"
+#include "tests/unit/together.h"
 
 namespace ebbrt::memcached {
 namespace {
@@ -31,7 +35,7 @@ struct Talk {
   }
 
   Store store;
-  Service service{store, {}, {}};
+  Service service{store};
   TextSession session{service};
   Store::Time now{std::chrono::hours(1000)};
   Progress progress{};
@@ -223,6 +227,8 @@ TEST(MemcachedText, OneOfThoseWhoFindAStaleItemIsToRenewIt) {
   EXPECT_EQ(talk.Say("md a I\r\nmg a t\r\n"), "HD\r\nHD t30 X W\r\n");
   EXPECT_EQ(talk.Say("ms a 1 C4 I T90\r\n3\r\nmg a t v\r\n"),
             "HD\r\nVA 1 t90\r\n3\r\n");
+  // Each "mg" is one, also where it had to look twice.
+  EXPECT_EQ(talk.store.Read(talk.now).counters.get_hits, 5u);
 }
 
 TEST(MemcachedText, ANumberThatChangesKeepsWhatBelongsToIt) {
@@ -247,8 +253,9 @@ TEST(MemcachedText, AValueUnderWayHasItsRoom) {
   EXPECT_FALSE(talk.store.SetAside(50'000, talk.now));
   EXPECT_EQ(talk.Say(std::string(49999, 'b') + "\r\n"), "STORED\r\n");
   EXPECT_EQ(talk.store.ItemCount(), 1u);
-  EXPECT_TRUE(talk.store.SetAside(30'000, talk.now));
-  talk.store.GiveBack(30'000);
+  const auto place = talk.store.SetAside(30'000, talk.now);
+  ASSERT_TRUE(place);
+  talk.store.GiveBack(*place, 30'000);
   // Told at once, and swallowed.
   EXPECT_EQ(talk.Say("set c 0 0 90000\r\nc"),
             "SERVER_ERROR out of memory storing object\r\n");
@@ -304,6 +311,69 @@ TEST(MemcachedText, WrongCommandsDoNotLeadAstray) {
   Talk talk;
   EXPECT_EQ(talk.Say("ms a 3 ~\r\nabc\r\nget   \r\nmn\r\n"),
             "CLIENT_ERROR invalid flag\r\nERROR\r\nMN\r\n");
+}
+
+TEST(MemcachedText, TheLimitOfADividedStoreLeavesRoomForAnyValue) {
+  Talk talk;
+  talk.store.SetMemoryLimit(talk.service.settings.memory_limit);
+  EXPECT_EQ(talk.Say("cache_memlimit 9\r\n"), "OK\r\n");
+  talk.store.SetMemoryLimit(talk.service.settings.memory_limit);
+  talk.store.DivideFor(2);
+  EXPECT_EQ(talk.store.LeastMemory(), 64u << 20);
+  EXPECT_EQ(talk.Say("cache_memlimit 63\r\n"),
+            "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n");
+  EXPECT_EQ(talk.Say("cache_memlimit 64\r\n"), "OK\r\n");
+}
+
+// --- on several cores -----------------------------------------------------
+
+/// What a client on each core is answered, all at once.
+std::vector<std::string> OnAllCores(Service& service,
+                                    const std::string& request) {
+  std::vector<std::string> answers(platform::CoreCount());
+  RunTogether([&] {
+    TextSession session(service);
+    session.Feed(IOBuf::Copy(request));
+    ReplyBatch replies;
+    session.Answer(replies, SIZE_MAX, Clock::now());
+    auto chain = replies.Take();
+    if (chain != nullptr) {
+      answers[platform::CurrentCore()] = chain->ToString();
+    }
+  });
+  return answers;
+}
+
+TEST(MemcachedText, NumbersThatAllCoresBeginAreCounted) {
+  Store store;
+  Service service(store);
+  const size_t cores = platform::CoreCount();
+  for (int round = 0; round < 200; ++round) {
+    const auto key = "n" + std::to_string(round);
+    auto answers = OnAllCores(service, "ma " + key + " N0 J1 v\r\n");
+    // Each number from 1 on was somebody's.
+    std::set<std::string> numbers(answers.begin(), answers.end());
+    ASSERT_EQ(numbers.size(), cores);
+    ASSERT_TRUE(numbers.contains("VA 1\r\n" + std::to_string(cores) + "\r\n"));
+  }
+}
+
+TEST(MemcachedText, OneOfAllCoresWinsAnItem) {
+  Store store;
+  Service service(store);
+  auto winners = [&](const std::string& request) {
+    auto answers = OnAllCores(service, request);
+    return std::count_if(answers.begin(), answers.end(), [](const auto& said) {
+      return said.find(" W") != said.npos;
+    });
+  };
+  for (int round = 0; round < 200; ++round) {
+    const auto key = "a" + std::to_string(round);
+    // Who makes it; who is told that it's stale.
+    ASSERT_EQ(winners("mg " + key + " N100 v\r\n"), 1);
+    store.MarkStale(key, {}, {}, Clock::now());
+    ASSERT_EQ(winners("mg " + key + " v\r\n"), 1);
+  }
 }
 
 TEST(MemcachedBase64, ThereAndBack) {

@@ -11,9 +11,16 @@
 #include "common/messenger.h"
 #include "common/network_manager.h"
 #include "common/protocol.h"
+#include "common/runtime.h"
 #include "common/timer.h"
 
 namespace ebbrt {
+
+/// The one port on which this process's messenger listens.
+inline Endpoint MessengerEndpoint() {
+  static uint16_t port = messenger->Listen(runtime::Boot().secret).port;
+  return {Ipv4Address{0x7F000001}, port};
+}
 
 /// A connection to or from a messenger that collects what comes back.
 class TestPeer : public TcpConnection::Handler {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -18,18 +19,13 @@
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "common/timer.h"
+#include "platform/runtime_port.h"
 #include "tests/unit/messenger_peer.h"
 
 namespace ebbrt {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// The one port on which this process's messenger listens.
-Endpoint MessengerEndpoint() {
-  static uint16_t port = messenger->Listen(runtime::Boot().secret).port;
-  return {Ipv4Address{0x7F000001}, port};
-}
 
 TEST(MessengerTest, ProvesItselfAndAcceptsAProof) {
   TestPeer peer(MessengerEndpoint());
@@ -39,6 +35,27 @@ TEST(MessengerTest, ProvesItselfAndAcceptsAProof) {
   EXPECT_EQ(peer.frames[0].header.kind, FrameKind::kHello);
   messenger->ForgetNode(20, "the test is over");
   EXPECT_TRUE(peer.AwaitClosed());
+}
+
+TEST(MessengerTest, WhatGoesOverAConnectionIsCounted) {
+  TestPeer peer(MessengerEndpoint());
+  peer.SendHello(19, runtime::Boot().secret);
+  messenger->WaitForNode(19).Get();
+  auto call =
+      messenger->Call({19, 1, 1, 0}, IOBuf::Copy(std::string(500, 'x')));
+  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 2; }));
+  auto traffic = messenger->TrafficByNode();
+  auto found = std::find_if(traffic.begin(), traffic.end(),
+                            [](const auto& one) { return one.first == 19; });
+  ASSERT_NE(found, traffic.end());
+  EXPECT_EQ(found->second.sent_bytes, peer.received_bytes);
+  if constexpr (platform::kMayBeFrontEnd) {
+    EXPECT_EQ(found->second.sent_messages, 2u);
+    EXPECT_EQ(found->second.received_messages, 1u);
+    EXPECT_GT(found->second.received_bytes, sizeof(Secret));
+  }
+  messenger->ForgetNode(19, "the test is over");
+  EXPECT_THROW(call.Get(), NodeLost);
 }
 
 TEST(MessengerTest, AWrongSecretIsRefused) {

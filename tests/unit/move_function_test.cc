@@ -42,6 +42,18 @@ TEST(MoveFunction, HoldsWhatOnlyMoves) {
   EXPECT_EQ(f(), 3);
 }
 
+TEST(RingQueue, CountsWhatWasPoppedWhileItGrows) {
+  RingQueue<int> queue;
+  int pushed = 0;
+  for (int popped = 0; popped < 100; ++popped) {
+    queue.Push(pushed++);
+    queue.Push(pushed++);
+    EXPECT_EQ(queue.Pop(), popped);
+    EXPECT_EQ(queue.Popped(), static_cast<size_t>(popped) + 1);
+  }
+  EXPECT_EQ(queue.Size(), 100u);
+}
+
 TEST(RingQueue, KeepsOrderWhileItGrowsAndWraps) {
   RingQueue<int> queue;
   int next_in = 0;

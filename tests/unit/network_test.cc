@@ -53,7 +53,10 @@ class Recorder : public TcpConnection::Handler {
     closed = true;
     error = e;
   }
-  void OnDrained() override { ++drained; }
+  void OnDrained() override {
+    ++drained;
+    queued_at_drained = std::max(queued_at_drained, connection->QueuedBytes());
+  }
   void OnEnd() override { ended = true; }
 
   std::unique_ptr<TcpConnection> connection;
@@ -61,6 +64,7 @@ class Recorder : public TcpConnection::Handler {
   MoveFunction<void()> on_receive;
   std::error_code error;
   int drained = 0;
+  size_t queued_at_drained = 0;
   bool closed = false;
   bool ended = false;
 };
@@ -108,6 +112,45 @@ TEST(Network, AMegabyteAndOnDrained) {
   EXPECT_TRUE(pair.server->received == data);
   EXPECT_TRUE(Await([&] { return pair.client->drained > 0; }));
   EXPECT_EQ(pair.client->connection->QueuedBytes(), 0u);
+}
+
+TEST(Network, OnDrainedComesAtTheLowWaterMark) {
+  Pair pair;
+  pair.server->connection->PauseReceive();
+  // More than what lies between the two can hold.
+  std::string data(8 << 20, 'w');
+  pair.client->connection->SetLowWater(data.size() - 1);
+  pair.client->connection->Send(IOBuf::Copy(data));
+  EXPECT_TRUE(Await([&] { return pair.client->drained > 0; }));
+  EXPECT_GT(pair.client->connection->QueuedBytes(), 0u);
+  pair.server->connection->ResumeReceive();
+  EXPECT_TRUE(
+      Await([&] { return pair.client->connection->QueuedBytes() == 0; }));
+  EXPECT_EQ(pair.client->drained, 1);
+  pair.client->connection->Send(IOBuf::Copy("below the mark"));
+  EXPECT_TRUE(
+      Await([&] { return pair.server->received.size() == data.size() + 14; }));
+  EXPECT_EQ(pair.client->drained, 1);
+}
+
+TEST(Network, OnDrainedOnlyWhileTheQueueIsDown) {
+  Pair pair;
+  pair.server->on_receive = [&] {
+    if (pair.server->received.size() == 1000) {
+      pair.server->connection->Send(IOBuf::Copy("acknowledges all"));
+    }
+  };
+  // By the time that it would be told, there is more.
+  pair.client->on_receive = [&] {
+    pair.client->connection->Send(IOBuf::Copy(std::string(2000, 'm')));
+  };
+  pair.client->connection->Send(IOBuf::Copy(std::string(1000, 'f')));
+  EXPECT_TRUE(Await([&] { return pair.server->received.size() == 3000; }));
+  EXPECT_TRUE(
+      Await([&] { return pair.client->connection->QueuedBytes() == 0; }));
+  EXPECT_TRUE(Await([&] { return pair.client->drained > 0; }));
+  EXPECT_EQ(pair.client->queued_at_drained, 0u);
+  EXPECT_LE(pair.client->drained, 2);
 }
 
 TEST(Network, CloseSendsWhatIsQueuedThenTheEnd) {

@@ -11,18 +11,25 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "common/future.h"
+#include "common/run_on.h"
+#include "platform/core.h"
 
 namespace {
 
@@ -83,6 +90,17 @@ Connected Connect() {
   return {std::move(client), std::move(server)};
 }
 
+struct Pipe {
+  Fd reader;
+  Fd writer;
+};
+
+Pipe MakePipe() {
+  int ends[2];
+  EXPECT_EQ(pipe(ends), 0);
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
 void Put(int fd, const std::string& text) {
   size_t done = 0;
   while (done < text.size()) {
@@ -133,6 +151,31 @@ int PendingError(int fd) {
     EXPECT_EQ(errno, (expected)) << strerror(errno); \
   } while (false)
 
+/// A thread that uses sockets of TCP: in the library OS an event of core 0, which
+/// alone has them, and where the test runs, too (docs/posix.md).
+class NetworkThread {
+ public:
+  template <typename F>
+  explicit NetworkThread(F run) {
+    if constexpr (ebbrt::platform::kHasThreadsBesideCores) {
+      thread_ = std::thread(run);
+    } else {
+      event_ = ebbrt::RunOn(0, run);
+    }
+  }
+  void join() {  // NOLINT: as std::thread
+    if (thread_.joinable()) {
+      thread_.join();
+    } else {
+      event_.Get();
+    }
+  }
+
+ private:
+  std::thread thread_;
+  ebbrt::Future<> event_;
+};
+
 // --- TCP -----------------------------------------------------------------------
 
 TEST(PosixTcp, BothDirectionsAndNames) {
@@ -165,27 +208,123 @@ TEST(PosixTcp, LargeTransferInPieces) {
   auto [client, server] = Connect();
   std::string sent;
   for (int i = 0; sent.size() < (4 << 20); ++i) sent += std::to_string(i) + ' ';
-  std::thread writer([&] {
+  NetworkThread writer([&] {
     Put(client, sent);
     client.Close();
   });
-  EXPECT_EQ(GetAll(server), sent);
+  EXPECT_TRUE(GetAll(server) == sent);  // neither is shown
   writer.join();
 }
+
+/// Sends 4 MiB with one call, and receives them with one.
+template <typename Thread>
+void WholeTransfer(int from, int to) {
+  std::string sent(4 << 20, 'x');
+  for (size_t i = 0; i < sent.size(); i += 1000) sent[i] = static_cast<char>(i);
+  Thread writer([&] {
+    iovec parts[] = {{sent.data(), 1000},
+                     {sent.data() + 1000, 1000},
+                     {sent.data() + 2000, sent.size() - 2000}};
+    EXPECT_EQ(writev(from, parts, 3), static_cast<ssize_t>(sent.size()));
+    EXPECT_EQ(send(from, "end", 3, 0), 3);
+    EXPECT_EQ(shutdown(from, SHUT_WR), 0);
+  });
+  std::string got(sent.size(), ' ');
+  EXPECT_EQ(recv(to, got.data(), got.size(), MSG_WAITALL),
+            static_cast<ssize_t>(got.size()));
+  EXPECT_TRUE(got == sent);  // neither is shown
+  EXPECT_EQ(recv(to, got.data(), got.size(), MSG_WAITALL), 3);
+  while (read(to, got.data(), got.size()) > 0) {
+  }
+  writer.join();
+}
+
+TEST(PosixTcp, BlockingCallsDoAll) {
+  auto [client, server] = Connect();
+  WholeTransfer<NetworkThread>(client, server);
+}
+
+TEST(PosixLocal, BlockingCallsDoAll) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  Fd one(ends[0]), other(ends[1]);
+  WholeTransfer<std::thread>(one, other);
+}
+
+/// Writes until there is no room; how many bytes.
+size_t WriteUntilFull(int fd) {
+  std::string piece(64 << 10, 'x');
+  size_t sent = 0;
+  ssize_t put;
+  while ((put = write(fd, piece.data(), piece.size())) > 0) {
+    sent += static_cast<size_t>(put);
+    if (sent > size_t{64} << 20) {
+      ADD_FAILURE() << "there is room for ever";
+      return sent;
+    }
+  }
+  EXPECT_EQ(errno, EAGAIN);
+  return sent;
+}
+
+void SetSendLimit(int fd, int bytes) {
+  ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
+}
+
+/// A writer that waits at a connection that is full.
+struct HeldUp {
+  explicit HeldUp(int limit) : ends(Connect()) {
+    SetSendLimit(ends.client, limit);
+    MakeNonblocking(ends.client);
+    // More fits in when the peer has taken some, a moment later.
+    size_t more = 1;
+    for (int i = 0; i < 100 && more > 0; ++i) {
+      if (i > 0) usleep(100'000);
+      more = WriteUntilFull(ends.client);
+      sent += more;
+    }
+    EXPECT_EQ(more, 0u);
+    EXPECT_EQ(
+        fcntl(ends.client, F_SETFL, fcntl(ends.client, F_GETFL) & ~O_NONBLOCK),
+        0);
+    writer.emplace([this] {
+      goes_on = send(ends.client, "x", 1, MSG_NOSIGNAL) == 1;
+    });
+    usleep(20'000);
+    EXPECT_FALSE(goes_on);
+  }
+  ~HeldUp() {
+    if (goes_on) {
+      Take(sent + 1 - taken);
+    } else {
+      shutdown(ends.client, SHUT_RDWR);
+    }
+    writer->join();
+  }
+  void Take(size_t bytes) {
+    std::string data(bytes, ' ');
+    EXPECT_EQ(recv(ends.server, data.data(), bytes, MSG_WAITALL),
+              static_cast<ssize_t>(bytes));
+    taken += bytes;
+  }
+  bool GoesOn() const {
+    for (int i = 0; i < 1000 && !goes_on; ++i) usleep(5000);
+    return goes_on;
+  }
+
+  Connected ends;
+  size_t sent = 0;
+  size_t taken = 0;
+  std::atomic<bool> goes_on{false};
+  std::optional<NetworkThread> writer;
+};
 
 TEST(PosixTcp, WriterWithoutReaderIsHeldUp) {
   auto [client, server] = Connect();
   MakeNonblocking(client);
-  std::string piece(64 << 10, 'x');
-  size_t sent = 0;
-  ssize_t put;
-  while ((put = write(client, piece.data(), piece.size())) > 0) {
-    sent += static_cast<size_t>(put);
-    ASSERT_LT(sent, size_t{64} << 20);
-  }
-  EXPECT_EQ(errno, EAGAIN);
+  size_t sent = WriteUntilFull(client);
   EXPECT_EQ(PollOnce(client, POLLOUT, 0), 0);
-  std::thread reader([&] {
+  NetworkThread reader([&] {
     std::vector<char> buffer(1 << 20);
     for (size_t got = 0; got < sent;) {
       ssize_t some = read(server, buffer.data(), buffer.size());
@@ -195,6 +334,18 @@ TEST(PosixTcp, WriterWithoutReaderIsHeldUp) {
   });
   EXPECT_EQ(PollOnce(client, POLLOUT, 5000), POLLOUT);
   reader.join();
+}
+
+TEST(PosixTcp, WriterGoesOnBeforeAllIsTaken) {
+  HeldUp writer(8 << 20);
+  writer.Take(writer.sent / 2);
+  EXPECT_TRUE(writer.GoesOn());
+}
+
+TEST(PosixTcp, WriterGoesOnWithMoreRoom) {
+  HeldUp writer(64 << 10);
+  SetSendLimit(writer.ends.client, 200 << 10);
+  EXPECT_TRUE(writer.GoesOn());
 }
 
 TEST(PosixTcp, NothingThereYet) {
@@ -487,10 +638,7 @@ TEST(PosixLocal, Names) {
 
 TEST(PosixPipe, BytesAndEnds) {
   signal(SIGPIPE, SIG_IGN);
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   Put(writer, "through");
   EXPECT_EQ(GetSome(reader), "through");
   char byte = 0;
@@ -525,10 +673,7 @@ TEST(PosixPipe, FullAndWithoutReader) {
 }
 
 TEST(PosixPipe, ReaderWaitsForTheWriter) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   std::thread late([&] {
     usleep(20000);
     Put(writer, "at last");
@@ -541,10 +686,7 @@ TEST(PosixPipe, ReaderWaitsForTheWriter) {
 
 TEST(PosixPoll, SeveralAndNone) {
   auto [client, server] = Connect();
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   pollfd fds[] = {{server, POLLIN, 0}, {reader, POLLIN, 0}, {-1, POLLIN, 0}};
   EXPECT_EQ(poll(fds, 3, 10), 0);
   Put(writer, "x");
@@ -596,10 +738,7 @@ TEST(PosixEpoll, TellsAsLongAsItIsReady) {
 }
 
 TEST(PosixEpoll, OnceOnly) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   Fd epoll(epoll_create1(0));
   ASSERT_EQ(Control(epoll, EPOLL_CTL_ADD, reader, EPOLLIN | EPOLLONESHOT), 0);
   Put(writer, "x");
@@ -610,10 +749,7 @@ TEST(PosixEpoll, OnceOnly) {
 }
 
 TEST(PosixEpoll, ComesAndGoes) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   Fd epoll(epoll_create1(0));
   EXPECT_FAILS(Control(epoll, EPOLL_CTL_MOD, reader, EPOLLIN), ENOENT);
   EXPECT_FAILS(Control(epoll, EPOLL_CTL_DEL, reader, EPOLLIN), ENOENT);
@@ -630,11 +766,41 @@ TEST(PosixEpoll, ComesAndGoes) {
   EXPECT_EQ(WaitOnce(epoll, 0), 0u);
 }
 
+TEST(PosixEpoll, OneWatchesAnother) {
+  auto [reader, writer] = MakePipe();
+  Fd inner(epoll_create1(0));
+  Fd outer(epoll_create1(0));
+  ASSERT_EQ(Control(inner, EPOLL_CTL_ADD, reader, EPOLLIN), 0);
+  ASSERT_EQ(Control(outer, EPOLL_CTL_ADD, inner, EPOLLIN), 0);
+  EXPECT_EQ(WaitOnce(outer, 0), 0u);
+  EXPECT_EQ(PollOnce(inner, POLLIN, 0), 0);
+  std::thread late([&] {
+    usleep(20000);
+    Put(writer, "x");
+  });
+  EXPECT_EQ(WaitOnce(outer, -1), uint32_t{EPOLLIN});
+  late.join();
+  EXPECT_EQ(PollOnce(inner, POLLIN, 0), POLLIN);
+  EXPECT_EQ(WaitOnce(inner, 0), uint32_t{EPOLLIN});
+  EXPECT_EQ(GetSome(reader), "x");
+  EXPECT_EQ(WaitOnce(outer, 0), 0u);
+}
+
+TEST(PosixEpoll, NoneWatchesItself) {
+  Fd one(epoll_create1(0));
+  Fd two(epoll_create1(0));
+  Fd three(epoll_create1(0));
+  EXPECT_FAILS(Control(one, EPOLL_CTL_ADD, one, EPOLLIN), EINVAL);
+  ASSERT_EQ(Control(one, EPOLL_CTL_ADD, two, EPOLLIN), 0);
+  ASSERT_EQ(Control(two, EPOLL_CTL_ADD, three, EPOLLIN), 0);
+  EXPECT_FAILS(Control(two, EPOLL_CTL_ADD, one, EPOLLIN), ELOOP);
+  EXPECT_FAILS(Control(three, EPOLL_CTL_ADD, one, EPOLLIN), ELOOP);
+  ASSERT_EQ(Control(one, EPOLL_CTL_DEL, two, 0), 0);
+  EXPECT_EQ(Control(three, EPOLL_CTL_ADD, one, EPOLLIN), 0);
+}
+
 TEST(PosixEpoll, WakesWhoWaits) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   Fd epoll(epoll_create1(0));
   ASSERT_EQ(Control(epoll, EPOLL_CTL_ADD, reader, EPOLLIN), 0);
   std::thread late([&] {
@@ -646,10 +812,7 @@ TEST(PosixEpoll, WakesWhoWaits) {
 }
 
 TEST(PosixEpoll, WhoNeverWaitsLetsOthersRun) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   Fd epoll(epoll_create1(0));
   ASSERT_EQ(Control(epoll, EPOLL_CTL_ADD, reader, EPOLLIN), 0);
   std::thread other([&] { Put(writer, "x"); });
@@ -686,13 +849,21 @@ TEST(PosixEpoll, EachInItsTurn) {
 
 // --- descriptors and names -------------------------------------------------------
 
+TEST(PosixProcess, PriorityIsKept) {
+  int before = getpriority(PRIO_PROCESS, 0);
+  ASSERT_EQ(setpriority(PRIO_PROCESS, 0, 100), 0);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), 19);
+  // Only who may do so comes before others again.
+  if (setpriority(PRIO_PROCESS, 0, before) == 0) {
+    EXPECT_EQ(getpriority(PRIO_PROCESS, 0), before);
+  }
+  EXPECT_FAILS(setpriority(PRIO_PROCESS, 999'999'999, 0), ESRCH);
+}
+
 TEST(PosixSocket, WhatThereIsNot) {
   EXPECT_FAILS(socket(4711, SOCK_STREAM, 0), EAFNOSUPPORT);
   EXPECT_FAILS(socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+  auto [reader, writer] = MakePipe();
   EXPECT_FAILS(listen(reader, 1), ENOTSOCK);
   EXPECT_FAILS(shutdown(9999, SHUT_RD), EBADF);
   struct stat status;

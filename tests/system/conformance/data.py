@@ -19,10 +19,15 @@ def in_order(station: Station) -> str:
       {4: "ACK seq 1 ack 2921", 6: "ACK seq 1 ack 2881"})
 def every_second(station: Station) -> str:
     full = 1460 if station.version == 4 else 1440
-    tcp = Tcp(station).open()
-    tcp.piece(1, 1 + full)
-    tcp.piece(1 + full, 1 + 2 * full)
-    return "; ".join(str(each) for each in tcp.received() if each.ack > 1 + full)
+    for port in range(4000, 4010):
+        tcp = Tcp(station, port).open()
+        tcp.piece(1, 1 + full)
+        tcp.piece(1 + full, 1 + 2 * full)
+        seen = tcp.received()
+        # The tick of delayed acknowledgements may have come between the two.
+        if not any(each.ack == 1 + full for each in seen):
+            break
+    return "; ".join(str(each) for each in seen if each.ack > 1 + full)
 
 
 @case(SECTION, "data behind a gap", "RFC 9293 §3.10.7.4, RFC 5681 §4.2",

@@ -36,6 +36,7 @@ from .windows import flight
 
 ONLY_6 = (6,)
 ANOTHER = "02:77:00:00:06:99"  # a MAC that no station has
+UNKNOWN_OPTION = 14  # a nonce (RFC 3971 §5.3.2), as long as an address's
 ALL_NODES, ALL_NODES_MAC = "ff02::1", "33:33:00:00:00:01"
 # The machine's address is fd77::2.
 SOLICITED_NODE, SOLICITED_MAC = "ff02::1:ff00:2", "33:33:ff:00:00:02"
@@ -202,6 +203,16 @@ def moved(station: Station) -> str:
     station.fence()
     solicitation = _solicit(station, option=False) / ICMPv6NDOptSrcLLAddr(lladdr=ANOTHER)
     station.send_frame(solicitation)
+    return goes_to(station, ANOTHER)
+
+
+@case(SECTION, "an address behind an option that nobody knows", "RFC 4861 §4.6 (skipped)",
+      "goes to the new address", ONLY_6, when=When.ALONE)
+def behind_another_option(station: Station) -> str:
+    station.fence()
+    unknown = Raw(bytes([UNKNOWN_OPTION, 1]) + b"others")
+    station.send_frame(_solicit(station, option=False) / unknown /
+                       ICMPv6NDOptSrcLLAddr(lladdr=ANOTHER))
     return goes_to(station, ANOTHER)
 
 

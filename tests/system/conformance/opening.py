@@ -165,6 +165,7 @@ def called(station: Station) -> str:
     tcp.send("SA", seq=0, options=[("MSS", 1460)])
     tcp.next = 1
     ack = tcp.receive()
+    station.fence()
     return f"{syn}; {ack}; {tcp.told().split()[1]}"
 
 

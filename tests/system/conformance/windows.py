@@ -1,5 +1,7 @@
 """TCP: windows that shut, and scaled ones."""
 
+import time
+
 from raw_peer import Segment, Station, Tcp, stream
 
 from .case import When, case
@@ -80,6 +82,20 @@ def we_shut(station: Station) -> str:
     waits = growth([probe.time for probe in probes])
     return (f"probes of {'/'.join(map(str, sizes))} byte, {waits}; open: "
             f"{tcp.expects - 1} bytes in order")
+
+
+@case(SECTION, "our window stays shut after the machine has closed", "RFC 6429 §3",
+      "probes for a minute, then RST+ACK", when=When.EARLY)
+def we_never_read(station: Station) -> str:
+    tcp = Tcp(station).open(window=0)
+    tcp.order("send", 3000)
+    tcp.order("close")
+    began = time.monotonic()
+    while (segment := tcp.receive(seconds=90)).data:
+        tcp.send("A")
+    seconds = time.monotonic() - began
+    lasted = "a minute" if 50 < seconds < 80 else f"{seconds:.0f} s"
+    return f"probes for {lasted}, then {segment.flags}"
 
 
 @case(SECTION, "our window takes a part of a segment", "RFC 9293 §3.8.6.2.1",

@@ -1,7 +1,14 @@
 // One way to die for each argument; test_faults.py says how each must end.
 // A case that returns has failed: the program says "survived" and exits 0.
 
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cassert>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -11,6 +18,7 @@
 
 #include "common/check.h"
 #include "common/event_manager.h"
+#include "common/run_on.h"
 #include "common/runtime.h"
 #include "native/core_block.h"
 #include "native/cpu.h"
@@ -216,6 +224,70 @@ void FreeTwice() {
   asm volatile("");  // no tail call, as above
 }
 
+/// One that has a port.
+int SocketOfCore0(int type) {
+  return ebbrt::RunOn(0,
+                      [=] {
+                        int fd = socket(AF_INET, type, 0);
+                        sockaddr_in any{};
+                        any.sin_family = AF_INET;
+                        int bound = bind(fd, reinterpret_cast<sockaddr*>(&any),
+                                         sizeof any);
+                        if (bound != 0) ebbrt::runtime::Exit(1);
+                        if (type == SOCK_STREAM && listen(fd, 1) != 0) {
+                          ebbrt::runtime::Exit(1);
+                        }
+                        return fd;
+                      })
+      .Get();
+}
+
+template <int kType>
+void NameElsewhere() {
+  sockaddr_in name;
+  socklen_t size = sizeof name;
+  getsockname(SocketOfCore0(kType), reinterpret_cast<sockaddr*>(&name), &size);
+  asm volatile("");  // no tail call, as above
+}
+
+template <int kType>
+void ReadElsewhere() {
+  char byte;
+  (void)read(SocketOfCore0(kType), &byte, 1);
+}
+
+template <int kType>
+void WriteElsewhere() {
+  (void)write(SocketOfCore0(kType), "x", 1);
+  asm volatile("");
+}
+
+template <int kType>
+void PollElsewhere() {
+  pollfd entry{SocketOfCore0(kType), POLLIN, 0};
+  poll(&entry, 1, 0);
+  asm volatile("");
+}
+
+template <int kType>
+void CountElsewhere() {
+  int have = 0;
+  ioctl(SocketOfCore0(kType), FIONREAD, &have);
+  asm volatile("");
+}
+
+template <int kType>
+void CloseElsewhere() {
+  close(SocketOfCore0(kType));
+  asm volatile("");
+}
+
+/// On a core that has no network.
+void MakeSocketElsewhere() {
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  ebbrt::runtime::Exit(fd == -1 && errno == ENETDOWN ? 0 : 1);
+}
+
 const std::map<std::string, std::function<void()>> kCases = {
     {"write-null", WriteToNull},
     {"read-null", ReadFromNull},
@@ -252,6 +324,19 @@ const std::map<std::string, std::function<void()>> kCases = {
     {"region-exhausted", ExhaustDemand},
     {"region-no-stack", FaultAtTheStackEnd},
     {"free-twice", FreeTwice},
+    {"tcp-name-elsewhere", NameElsewhere<SOCK_STREAM>},
+    {"tcp-read-elsewhere", ReadElsewhere<SOCK_STREAM>},
+    {"tcp-write-elsewhere", WriteElsewhere<SOCK_STREAM>},
+    {"tcp-poll-elsewhere", PollElsewhere<SOCK_STREAM>},
+    {"tcp-count-elsewhere", CountElsewhere<SOCK_STREAM>},
+    {"tcp-close-elsewhere", CloseElsewhere<SOCK_STREAM>},
+    {"udp-name-elsewhere", NameElsewhere<SOCK_DGRAM>},
+    {"udp-read-elsewhere", ReadElsewhere<SOCK_DGRAM>},
+    {"udp-write-elsewhere", WriteElsewhere<SOCK_DGRAM>},
+    {"udp-poll-elsewhere", PollElsewhere<SOCK_DGRAM>},
+    {"udp-count-elsewhere", CountElsewhere<SOCK_DGRAM>},
+    {"udp-close-elsewhere", CloseElsewhere<SOCK_DGRAM>},
+    {"socket-elsewhere", MakeSocketElsewhere},
     {"exit-0", [] { ebbrt::runtime::Exit(0); }},
     {"exit-3", [] { ebbrt::runtime::Exit(3); }},
 };

@@ -6,13 +6,13 @@
 //   port 19  reads a line with a number, sends that many bytes, closes
 //   port 20  "exit" ends the node, "throw" throws in the callback
 //   port 21  says "wait", blocks its event for a second in the callback, echoes
+//   port 22  over UDP: what the node holds (counters.h)
 //
 // With an argument A.B.C.D:PORT or [V6]:PORT it also connects there and echoes;
 // what becomes of the attempt is said on the console. With the argument "self"
 // it connects to its own echo at its own address, with "self6" at one of its own
 // of IPv6, and says how many bytes came back right. With "addresses" it says all
 // its addresses whenever there are others than before.
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -25,12 +25,13 @@
 #include "common/network_manager.h"
 #include "common/runtime.h"
 #include "platform/log.h"
+#include "tests/system/net/counters.h"
+#include "tests/system/net/pattern_sender.h"
 
 namespace ebbrt {
 namespace {
 
 constexpr size_t kMostQueued = 4 * 1024 * 1024;
-constexpr size_t kPiece = 16 * 1024;
 
 void Say(const std::string& line) { platform::WriteConsole(line + "\n"); }
 
@@ -73,35 +74,17 @@ class Count : public Service {
   uint64_t bytes_ = 0;
 };
 
-/// Byte i of the stream is i % 251, so that a lost or repeated piece shows.
 class Source : public Service {
  public:
   using Service::Service;
   void OnReceive(std::unique_ptr<IOBuf> data) override {
-    line_ += data->ToString();
-    if (line_.ends_with('\n')) left_ = std::stoull(line_);
-    SendSome();
+    sender_.Ask(*data);
+    sender_.SendSome(*connection_);
   }
-  void OnDrained() override { SendSome(); }
+  void OnDrained() override { sender_.SendSome(*connection_); }
 
  private:
-  void SendSome() {
-    while (left_ > 0 && connection_->QueuedBytes() < kMostQueued) {
-      size_t size = std::min<uint64_t>(left_, kPiece);
-      auto piece = IOBuf::Create(size);
-      for (size_t i = 0; i < size; ++i) {
-        piece->WritableTail()[i] = std::byte(next_++ % 251);
-      }
-      piece->Append(size);
-      left_ -= size;
-      connection_->Send(std::move(piece));
-    }
-    if (left_ == 0) connection_->Close();
-  }
-
-  std::string line_;
-  uint64_t left_ = 0;
-  uint64_t next_ = 0;
+  PatternSender sender_;
 };
 
 class Control : public Service {
@@ -228,6 +211,7 @@ void AppMain() {
   Serve<Source>(19);
   Serve<Control>(20);
   Serve<Blocker>(21);
+  ServeCounters(22);
   Say("echo: up at " + network_manager->Address().ToString());
   for (const auto& argument : runtime::Arguments()) ConnectTo(argument);
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,6 +118,16 @@ class FakeTransport : public Transport {
         std::vector<std::function<void()>>(2);
     std::vector<int> notified = std::vector<int>(2);
     std::function<void(uint16_t)> on_notify;
+    int vectors = 1000;  // that are left
+
+    /// `count` pairs of queues and the control queue behind them.
+    void SetPairs(uint16_t count) {
+      size_t all = 2 * count + 1;
+      queues.resize(all);
+      interrupts.resize(all);
+      notified.resize(all);
+      config[net_config::kMaxPairsOffset] = std::byte(count);
+    }
 
     bool Has(uint64_t feature) const { return (accepted & feature) != 0; }
   };
@@ -130,6 +141,9 @@ class FakeTransport : public Transport {
   }
   void EnableQueue(uint16_t index, const SplitQueue& queue,
                    std::function<void()> interrupt) override {
+    if (interrupt && device_.vectors-- == 0) {
+      throw std::runtime_error("too few interrupts");
+    }
     device_.queues[index] =
         DeviceQueue(queue, device_.Has(feature::kEventIndex));
     device_.interrupts[index] = std::move(interrupt);

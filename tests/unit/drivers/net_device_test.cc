@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "common/run_on.h"
 #include "native/virtio/mmio_transport.h"
 #include "native/virtio/net_options.h"
+#include "native/virtio/pair_control.h"
 #include "tests/unit/drivers/fake_transport.h"
 
 namespace ebbrt::virtio {
@@ -80,6 +82,17 @@ class NetDeviceTest : public testing::Test, public NetDevice::Client {
   int interrupts_ = 0;
   std::unique_ptr<NetDevice> device_;
 };
+
+TEST(BufferPool, WhatEndsOnAnotherCoreIsFree) {
+  BufferPool pool;
+  auto here = BufferPool::Show(pool.Get(), 0, 100);
+  auto there = BufferPool::Show(pool.Get(), 0, 100);
+  EXPECT_EQ(pool.Outstanding(), 2u);
+  here.reset();
+  const auto last = static_cast<CoreId>(platform::CoreCount() - 1);
+  RunOn(last, [&there] { there.reset(); }).Get();
+  EXPECT_EQ(pool.Outstanding(), 0u);
+}
 
 TEST_F(NetDeviceTest, NegotiatesAndReadsItsConfiguration) {
   const uint8_t mac[] = {2, 3, 4, 5, 6, 7};
@@ -319,6 +332,182 @@ TEST_F(NetDeviceTest, TooLongAFrameIsDroppedAndCounted) {
   Arrive("the next one");
   device_->Receive(8);
   EXPECT_EQ(frames_.size(), 1u);
+}
+
+// --- several pairs of queues
+// ------------------------------------------------------------
+
+/// Whoever has a further pair.
+struct PairClient : NetDevice::Client {
+  void OnFrame(std::unique_ptr<IOBuf> frame, ReceivedChecksum) override {
+    frames.push_back(frame->ToString());
+  }
+  void OnTransmitted(void* token) override { transmitted.push_back(token); }
+  void OnInterrupt() override { ++interrupts; }
+  void OnFailed(const std::string& why) override { failures.push_back(why); }
+
+  std::vector<std::string> frames;
+  std::vector<void*> transmitted;
+  std::vector<std::string> failures;
+  int interrupts = 0;
+};
+
+class PairsTest : public NetDeviceTest {
+ protected:
+  /// A device with `count` pairs, not started.
+  void Make(uint16_t count, const char* switches = "") {
+    device_.reset();
+    fake_.SetPairs(count);
+    device_ =
+        std::make_unique<NetDevice>(std::make_unique<FakeTransport>(fake_),
+                                    WantedNetFeatures(switches), pool_, *this);
+  }
+
+  /// The pair number 1.
+  std::unique_ptr<NetDevice> MakeSecond() {
+    return std::make_unique<NetDevice>(*device_, 1, pool_, client_);
+  }
+
+  PairClient client_;
+};
+
+TEST_F(PairsTest, ThereIsOneUnlessMoreAreAgreedOn) {
+  Make(4);
+  EXPECT_EQ(device_->PairLimit(), 4);
+  Make(4, "-mq");
+  EXPECT_EQ(device_->PairLimit(), 1);
+  Make(4);
+  fake_.config[net_config::kMaxPairsOffset] = std::byte{0};
+  EXPECT_EQ(device_->PairLimit(), 1) << "a device that says what can't be";
+  fake_.offered &= ~net_feature::kControlQueue;
+  Make(4);
+  EXPECT_EQ(device_->PairLimit(), 1);
+}
+
+TEST_F(PairsTest, EachHasQueuesOfItsOwn) {
+  Make(2);
+  auto second = MakeSecond();
+  EXPECT_EQ(fake_.status & status::kDriverOk, 0);
+  device_->Start();
+  second->Start();
+  EXPECT_EQ(fake_.status & status::kDriverOk, status::kDriverOk);
+  EXPECT_EQ(second->Mac(), device_->Mac());
+
+  auto chain = *fake_.queues[2].Next();
+  NetHeader header{.buffer_count = 1};
+  std::memcpy(chain.writable[0].first, &header, sizeof header);
+  std::memcpy(chain.writable[0].first + sizeof header, "second", 6);
+  fake_.queues[2].Use(chain.id, sizeof header + 6);
+  fake_.interrupts[2]();
+  EXPECT_EQ(client_.interrupts, 1);
+  EXPECT_EQ(interrupts_, 0);
+  EXPECT_EQ(device_->Receive(8), 0u);
+  EXPECT_EQ(second->Receive(8), 1u);
+  EXPECT_EQ(client_.frames, std::vector<std::string>{"second"});
+  EXPECT_TRUE(frames_.empty());
+
+  std::string out(sizeof(NetHeader), '?');
+  Piece piece{reinterpret_cast<uint64_t>(out.data()),
+              static_cast<uint32_t>(out.size())};
+  int token;
+  ASSERT_TRUE(second->Transmit(
+      {&piece, 1}, reinterpret_cast<NetHeader*>(out.data()), {}, &token));
+  second->Kick();
+  EXPECT_EQ(fake_.notified[3], 1);
+  EXPECT_EQ(fake_.notified[1], 0);
+  fake_.queues[3].Use(fake_.queues[3].Next()->id, 0);
+  second->Reclaim();
+  EXPECT_EQ(client_.transmitted, std::vector<void*>{&token});
+  EXPECT_TRUE(transmitted_.empty());
+}
+
+TEST_F(PairsTest, OneThatTheDeviceLacksIsRefusedAndTheFirstGoesOn) {
+  Make(1);
+  fake_.config[net_config::kMaxPairsOffset] = std::byte{2};  // a lie
+  fake_.queues.resize(2);
+  EXPECT_THROW(MakeSecond(), std::runtime_error);
+  Make(2);
+  fake_.vectors = 1;
+  EXPECT_THROW(MakeSecond(), std::runtime_error);
+  device_->Start();
+  Arrive("x");
+  EXPECT_EQ(device_->Receive(8), 1u);
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(PairsTest, AFailureOfOneEndsTheDeviceOnceAndEachWhenTold) {
+  Make(2);
+  auto second = MakeSecond();
+  device_->Start();
+  second->Start();
+  int token;
+  ASSERT_TRUE(Send("in flight", &token));
+  int resets = fake_.resets;
+  fake_.queues[2].Use(0xFFFF, 0);
+  second->Receive(8);
+  EXPECT_EQ(client_.failures.size(), 1u);
+  EXPECT_EQ(fake_.resets, resets + 1);
+  EXPECT_EQ(fake_.status, status::kFailed);
+  EXPECT_FALSE(device_->Failed());
+  device_->Fail("another pair");
+  EXPECT_TRUE(device_->Failed());
+  EXPECT_EQ(failures_.size(), 1u);
+  EXPECT_EQ(transmitted_, std::vector<void*>{&token});
+  EXPECT_EQ(pool_.Outstanding(), 0u);
+  EXPECT_EQ(fake_.resets, resets + 1);
+}
+
+TEST_F(PairsTest, HowManyAreUsedIsSaidOnTheControlQueue) {
+  for (uint8_t answer : {0, 1, 0xFF}) {
+    Make(2);
+    auto control = std::make_unique<PairControl>(*device_);
+    device_->Start();
+    control->Use(2);
+    EXPECT_EQ(fake_.notified[4], 1);
+    EXPECT_EQ(control->Answered(), PairControl::Answer::kNone);
+    auto chain = fake_.queues[4].Next();
+    ASSERT_TRUE(chain);
+    ASSERT_EQ(chain->readable[0].second, 4u);
+    const std::byte expected[] = {std::byte{4}, std::byte{0}, std::byte{2},
+                                  std::byte{0}};
+    EXPECT_EQ(std::memcmp(chain->readable[0].first, expected, 4), 0);
+    ASSERT_EQ(chain->writable[0].second, 1u);
+    *chain->writable[0].first = std::byte{answer};
+    fake_.queues[4].Use(chain->id, 1);
+    EXPECT_EQ(control->Answered(), answer == 0 ? PairControl::Answer::kDone
+                                               : PairControl::Answer::kRefused);
+    fake_.notified[4] = 0;
+    device_.reset();
+  }
+}
+
+TEST_F(PairsTest, AnAnswerThatIsNotWrittenIsARefusal) {
+  Make(2);
+  auto control = std::make_unique<PairControl>(*device_);
+  device_->Start();
+  control->Use(2);
+  auto chain = fake_.queues[4].Next();
+  *chain->writable[0].first = std::byte{0};
+  fake_.queues[4].Use(chain->id, 0);
+  EXPECT_EQ(control->Answered(), PairControl::Answer::kRefused);
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(PairsTest, AControlQueueThatBreaksTheRulesEndsTheDevice) {
+  Make(2);
+  auto control = std::make_unique<PairControl>(*device_);
+  device_->Start();
+  control->Use(2);
+  fake_.queues[4].Use(0xFFFF, 1);
+  EXPECT_EQ(control->Answered(), PairControl::Answer::kRefused);
+  EXPECT_EQ(failures_.size(), 1u);
+  EXPECT_TRUE(device_->Failed());
+}
+
+TEST_F(PairsTest, WithoutControlQueueThereIsNoControl) {
+  Make(2);
+  fake_.queues.resize(4);
+  EXPECT_THROW(std::make_unique<PairControl>(*device_), std::runtime_error);
 }
 
 // --- MMIO

@@ -30,6 +30,15 @@ TEST(NetOptions, WhatDependsOnAMissingFeatureGoesToo) {
   EXPECT_EQ(WantedNetFeatures("-csum") & (kHostTso4 | kHostTso6), 0u);
 }
 
+TEST(NetOptions, SeveralQueuesNeedTheControlQueueAndAreNamedAlone) {
+  using namespace net_feature;
+  constexpr uint64_t kBoth = kMultiqueue | kControlQueue;
+  EXPECT_EQ(WantedNetFeatures("") & kBoth, kBoth);
+  EXPECT_EQ(WantedNetFeatures("-mq") & kBoth, 0u);
+  EXPECT_EQ(NetFeatureNames(kBoth), "mq");
+  EXPECT_EQ(NetFeatureNames(kControlQueue), "");
+}
+
 TEST(NetOptions, AnUnknownWordIsNamedWithTheKnownOnes) {
   for (const char* words : {"csum", "-", "-nosuch", "-csum,,-mac"}) {
     try {

@@ -43,39 +43,56 @@ TEST_F(FileServiceTest, NothingLeadsOut) {
   fs::create_symlink(top_ / "secret", top_ / "granted/absolute");
   fs::create_symlink("../secret", top_ / "granted/relative");
   fs::create_symlink("..", top_ / "granted/up");
-  fs::create_symlink("/proc/self/root", top_ / "granted/proc");
+  fs::create_symlink("/proc/self/root", top_ / "granted/system");
   for (auto path :
        {"../secret", "/../secret", "inner/../../secret", "absolute", "relative",
-        "up/secret", "proc/etc/passwd", "..", "inner/../../granted/file"}) {
+        "up/secret", "system/etc/passwd", "inner/../../granted/file"}) {
     SCOPED_TRACE(path);
-    EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenRead), EACCES);
+    EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenRead), ENOENT);
     EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenWrite | kOpenTruncate),
-              EACCES);
-    EXPECT_EQ(Error(FileOperation::STATUS, path), EACCES);
-    EXPECT_EQ(Error(FileOperation::REAL_PATH, path), EACCES);
-    EXPECT_EQ(Error(FileOperation::SET_MODE, path), EACCES);
-    EXPECT_EQ(Error(FileOperation::SET_TIMES, path), EACCES);
-  }
-  for (auto path : {"../new", "up/new", "proc/tmp/new", "inner/../../new"}) {
-    SCOPED_TRACE(path);
-    EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenWrite | kOpenCreate),
-              EACCES);
-    EXPECT_EQ(Error(FileOperation::MAKE_DIRECTORY, path), EACCES);
-    EXPECT_EQ(Error(FileOperation::RENAME, "file", path), EACCES);
-    EXPECT_EQ(Error(FileOperation::LINK, "file", path), EACCES);
-    EXPECT_EQ(Error(FileOperation::MAKE_SYMLINK, path, "file"), EACCES);
+              ENOENT);
+    EXPECT_EQ(Error(FileOperation::STATUS, path), ENOENT);
+    EXPECT_EQ(Error(FileOperation::REAL_PATH, path), ENOENT);
+    EXPECT_EQ(Error(FileOperation::SET_MODE, path), ENOENT);
+    EXPECT_EQ(Error(FileOperation::SET_TIMES, path), ENOENT);
   }
   for (auto path : {"../secret", "up/secret"}) {
-    EXPECT_EQ(Error(FileOperation::RENAME, path, "stolen"), EACCES);
-    EXPECT_EQ(Error(FileOperation::LINK, path, "stolen"), EACCES);
-    EXPECT_EQ(Error(FileOperation::UNLINK, path), EACCES);
+    EXPECT_EQ(Error(FileOperation::RENAME, path, "stolen"), ENOENT);
+    EXPECT_EQ(Error(FileOperation::LINK, path, "stolen"), ENOENT);
+    EXPECT_EQ(Error(FileOperation::UNLINK, path), ENOENT);
   }
+  // What is made above the root is made in it.
+  for (auto path : {"../new", "up/new", "inner/../../new", "/../../new"}) {
+    SCOPED_TRACE(path);
+    EXPECT_EQ(Error(FileOperation::OPEN, path, "", kOpenWrite | kOpenCreate),
+              0u);
+    EXPECT_TRUE(fs::remove(top_ / "granted/new"));
+    EXPECT_EQ(Error(FileOperation::MAKE_DIRECTORY, path), 0u);
+    EXPECT_TRUE(fs::remove(top_ / "granted/new"));
+    EXPECT_EQ(Error(FileOperation::LINK, "file", path), 0u);
+    EXPECT_TRUE(fs::remove(top_ / "granted/new"));
+    EXPECT_EQ(Error(FileOperation::MAKE_SYMLINK, path, "file"), 0u);
+    EXPECT_TRUE(fs::remove(top_ / "granted/new"));
+    EXPECT_EQ(Error(FileOperation::RENAME, "file", path), 0u);
+    EXPECT_EQ(Error(FileOperation::RENAME, "new", "file"), 0u);
+  }
+  EXPECT_EQ(Error(FileOperation::MAKE_DIRECTORY, "system/tmp/new"), ENOENT);
   EXPECT_EQ(Contents(top_ / "secret"), "secret");
   EXPECT_EQ(Contents(top_ / "granted/file"), "content");
   EXPECT_EQ(std::distance(fs::directory_iterator(top_), {}), 2);
   // A hard link to a symbolic link is to the link itself, and leads nowhere.
   EXPECT_EQ(Error(FileOperation::LINK, "absolute", "copy"), 0u);
-  EXPECT_EQ(Error(FileOperation::OPEN, "copy", "", kOpenRead), EACCES);
+  EXPECT_EQ(Error(FileOperation::OPEN, "copy", "", kOpenRead), ENOENT);
+}
+
+TEST_F(FileServiceTest, TheDirectoryIsTheRoot) {
+  fs::create_symlink("/file", top_ / "granted/inner/absolute");
+  fs::create_symlink("../../../file", top_ / "granted/inner/above");
+  for (auto path : {"inner/absolute", "inner/above", "../file", "/../../file",
+                    "inner/../../file"}) {
+    EXPECT_EQ(Ask(FileOperation::REAL_PATH, path).getText(), "/file") << path;
+  }
+  EXPECT_EQ(Ask(FileOperation::REAL_PATH, "..").getText(), "/");
 }
 
 TEST_F(FileServiceTest, NothingLeadsOutWhileNamesChange) {
@@ -96,7 +113,7 @@ TEST_F(FileServiceTest, NothingLeadsOutWhileNamesChange) {
   for (int i = 0; i < 3000; ++i) {
     auto reply = Ask(FileOperation::OPEN, "a/file", "", kOpenRead);
     if (reply.getError() != 0) {
-      EXPECT_EQ(reply.getError(), EACCES);
+      EXPECT_EQ(reply.getError(), ENOENT);
       continue;
     }
     ++inside;
@@ -132,7 +149,18 @@ TEST_F(FileServiceTest, DirectoriesLinksAndNames) {
   EXPECT_EQ(Error(FileOperation::OPEN, "inner", "", kOpenWrite), EISDIR);
   EXPECT_EQ(Error(FileOperation::OPEN, "link/", "", kOpenRead), ENOENT);
   EXPECT_EQ(Error(FileOperation::OPEN, "", "", kOpenRead), ENOENT);
-  EXPECT_EQ(Error(FileOperation::UNLINK, "."), EINVAL);
+  EXPECT_EQ(Error(FileOperation::UNLINK, "."), EISDIR);
+  for (auto dots : {"/", ".", "inner/..", "inner/./"}) {
+    SCOPED_TRACE(dots);
+    EXPECT_EQ(Error(FileOperation::MAKE_DIRECTORY, dots), EEXIST);
+    EXPECT_EQ(Error(FileOperation::MAKE_SYMLINK, dots, "file"), EEXIST);
+    EXPECT_EQ(Error(FileOperation::LINK, "file", dots), EEXIST);
+    EXPECT_EQ(Error(FileOperation::RENAME, "file", dots), EBUSY);
+    EXPECT_EQ(Error(FileOperation::RENAME, dots, "other"), EBUSY);
+    EXPECT_EQ(Error(FileOperation::REMOVE_DIRECTORY, dots), ENOTEMPTY);
+    EXPECT_EQ(Error(FileOperation::READ_SYMLINK, dots), EINVAL);
+  }
+  EXPECT_EQ(Error(FileOperation::MAKE_DIRECTORY, "missing/.."), ENOENT);
   EXPECT_EQ(Error(FileOperation::OPEN, std::string(300, 'x'), "", kOpenRead),
             ENAMETOOLONG);
   EXPECT_EQ(Error(FileOperation::OPEN, std::string(5000, '/'), "", kOpenRead),
