@@ -75,6 +75,7 @@ def option(
     profile: tuple[int, int | None] | None = None,
     precise: bool = False,
     control: pathlib.Path | None = None,
+    sharing: bool = False,
 ) -> str:
     """The value of QEMU's -plugin option. `profile` counts runs between the
     first and the second number of marks passed; a Control asks at `control`."""
@@ -87,6 +88,8 @@ def option(
         words.append(f"control={control}")
     if precise:
         words.append("precise=on")
+    if sharing:
+        words.append("sharing=on")
     return ",".join(words)
 
 
@@ -102,6 +105,16 @@ class Control:
         """Of all cores, since the machine was started."""
         self._socket.sendall(b"?")
         return int(self._lines.readline().split()[0])
+
+    def sharing(self) -> dict[int, tuple[int, int]]:
+        """For each instruction's address, executions with a lock and touches of lines
+        that another core had; of a counter with `sharing`."""
+        self._socket.sendall(b"s")
+        sites = {}
+        for word in self._lines.readline().split():
+            address, *counts = map(int, word.split(":"))
+            sites[address] = tuple(counts)
+        return sites
 
     def close(self) -> None:
         self._lines.close()

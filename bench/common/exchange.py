@@ -25,8 +25,8 @@ class Server:
 class Load(load.Load):
     """A running load (bench/load/exchange.cc)."""
 
-    def __init__(self, server: Server, *words) -> None:
-        super().__init__(server.network, "exchange", server.address, PORT, *words)
+    def __init__(self, server: Server, *words, port: int = PORT) -> None:
+        super().__init__(server.network, "exchange", server.address, port, *words)
         self._control = server.control
 
     def run(self, count: int) -> tuple[float, float]:

@@ -45,10 +45,11 @@ class Load:
 
 @contextlib.contextmanager
 def serving(
-    machine: qemu.Vm, ready: str, seconds: float = 120
+    machine: qemu.Vm, ready: str, seconds: float = 120, **counting
 ) -> Iterator[counter.Control]:
-    """Runs a machine; the counter of its instructions once it has said `ready`."""
-    with qemu.Machine(machine) as running:
+    """Runs a machine; the counter of its instructions once it has said `ready`. Further
+    arguments as counter.option's."""
+    with qemu.Machine(machine, **counting) as running:
         running.wait_for(ready, seconds)
         with contextlib.closing(running.control()) as control:
             yield control

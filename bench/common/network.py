@@ -13,9 +13,11 @@ PREFIX = 24
 class Network:
     """A context manager; nothing is left of it. Machines are numbered from 0."""
 
-    def __init__(self, machines: int = 1) -> None:
+    def __init__(self, machines: int = 1, queues: int = 1) -> None:
+        """`queues`: pairs of them that each machine's device has."""
         self.namespace = f"ebbrt-bench-{os.getpid()}"
         self._machines = machines
+        self._queues = queues
 
     def __enter__(self) -> "Network":
         if os.geteuid() != 0:
@@ -27,8 +29,9 @@ class Network:
             self._inside("address", "add", f"{HOST}/{PREFIX}", "dev", "bridge")
             for number in range(self._machines):
                 tap = self.tap(number)
+                several = ["multi_queue"] if self._queues > 1 else []
                 self._inside(
-                    *f"tuntap add dev {tap} mode tap vnet_hdr".split()
+                    *f"tuntap add dev {tap} mode tap vnet_hdr".split(), *several
                 )
                 self._inside("link", "set", tap, "master", "bridge", "up")
             self._inside("link", "set", "bridge", "up")
@@ -53,6 +56,7 @@ class Network:
         return {
             "namespace": self.namespace,
             "tap": self.tap(number),
+            "queues": self._queues,
             "mac": f"52:54:00:12:34:{number:02x}",
         }
 

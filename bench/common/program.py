@@ -42,4 +42,4 @@ def front_end(
 
             yield f"ebbrt.node=2 ebbrt.frontend={host}:{int(port)} ebbrt.secret={secret}", lines
         finally:
-            process.terminate()
+            process.kill()  # what ends a program in an orderly way may be its machine's to take

@@ -33,6 +33,7 @@ class Vm:
     append: str = ""
     network: bool = False  # a virtio device on QEMU's user networking
     tap: str | None = None  # or on this tap of `namespace` (network.py)
+    queues: int = 1  # pairs that the device on the tap has
     namespace: str | None = None  # where QEMU runs
     mac: str = "52:54:00:12:34:56"
     initrd: pathlib.Path | None = None
@@ -65,6 +66,8 @@ class Vm:
     def _network(self) -> list[str]:
         if self.tap:
             netdev = f"tap,id=net0,ifname={self.tap},script=no,downscript=no"
+            if self.queues > 1:
+                netdev += f",queues={self.queues}"
         else:
             netdev = "user,id=net0,net=10.0.2.0/24,host=10.0.2.2,"
             netdev += "dhcpstart=10.0.2.15,ipv6=off"
@@ -74,6 +77,9 @@ class Vm:
         if self.machine != "microvm":
             device = "virtio-net-pci,disable-legacy=on,romfile="
         device += f",netdev=net0,mac={self.mac}"
+        if self.queues > 1:
+            # An interrupt for each queue, and one for changes.
+            device += f",mq=on,vectors={2 * self.queues + 2}"
         return ["-netdev", netdev, "-device", device]
 
 

@@ -4,7 +4,7 @@
 // instructions, however loaded the machine is.
 //
 //   -plugin instruction_counter.so,out=FILE[,mark=ADDRESS]...
-//       [,profile=FIRST:LAST][,precise=on][,control=SOCKET]
+//       [,profile=FIRST:LAST][,precise=on][,control=SOCKET][,sharing=on]
 //
 // out      the report is written there when QEMU ends
 // mark     an address, decimal or 0x...; may be given many times
@@ -17,6 +17,16 @@
 // control  a Unix socket is made there; for each byte that is sent to it the
 //          counts so far come back, as a line "INSTRUCTIONS NANOSECONDS" (for
 //          what is driven from outside; exact while the guest is idle)
+//
+// sharing  also count, for each instruction, how often it was executed with a
+// lock
+//          (a LOCK prefix, or XCHG with memory), and how often it touched a
+//          line of 64 bytes that another core had touched meanwhile: read one
+//          that another has written since, or written one that another has read
+//          or written since. As if every core had an endless cache, and lines
+//          went between them as in the MESI protocol. A byte 's' sent to the
+//          control socket is answered by what was counted so far, in a line of
+//          words "ADDRESS:LOCKED:REMOTE". Up to eight cores.
 //
 // A string instruction with a repeat prefix is one instruction, as it is for a
 // processor's own counter; QEMU executes it once per element, which is counted
@@ -72,6 +82,37 @@ struct Run {
   std::atomic<uint64_t> executions{0};
 };
 
+/// An instruction that has a lock or accesses memory. One for all translations.
+struct Site {
+  uint64_t address;
+  std::atomic<uint64_t> locked{0};
+  std::atomic<uint64_t> remote{0};
+};
+
+/// Which cores have a line of memory in their caches, a bit each.
+class Lines {
+ public:
+  /// As many as make a gibibyte; others share their places.
+  Lines() : holders_(new std::atomic<uint8_t>[kCount]()) {}
+
+  /// Whether `core` had to get the line from another one, or take it away.
+  bool Touch(uint64_t address, unsigned core, bool writes) {
+    auto& holders = holders_[address / 64 % kCount];
+    const auto own = static_cast<uint8_t>(1 << core);
+    uint8_t before = holders.load(std::memory_order_relaxed);
+    if (writes) {
+      if (before == own) return false;
+      return (holders.exchange(own) & ~own) != 0;
+    }
+    if ((before & own) != 0) return false;
+    return holders.fetch_or(own) != 0;
+  }
+
+ private:
+  static constexpr size_t kCount = size_t{1} << 24;
+  std::unique_ptr<std::atomic<uint8_t>[]> holders_;
+};
+
 struct MarkPassed {
   uint64_t address;
   unsigned core;
@@ -86,6 +127,7 @@ struct Options {
   std::set<uint64_t> marks;
   bool precise = false;
   bool profile = false;
+  bool sharing = false;
   size_t profile_first = 0;
   size_t profile_last = SIZE_MAX;
 };
@@ -95,9 +137,11 @@ struct Counter {
   std::unique_ptr<Core[]> cores;
   int core_count = 0;
   std::atomic<bool> profiling{false};
+  std::unique_ptr<Lines> lines;  // only if asked for
 
   std::mutex lock;  // guards what follows
   std::map<std::pair<uint64_t, uint64_t>, std::unique_ptr<Run>> runs;
+  std::map<uint64_t, std::unique_ptr<Site>> sites;
   std::vector<MarkPassed> marks_passed;
 };
 
@@ -166,6 +210,20 @@ void OnMark(unsigned core, void* data) {
       counter.marks_passed.size() < counter.options.profile_last;
 }
 
+void OnLocked(unsigned, void* data) {
+  static_cast<Site*>(data)->locked.fetch_add(1, std::memory_order_relaxed);
+}
+
+void OnAccess(unsigned core, qemu_plugin_meminfo_t info, uint64_t address,
+              void* data) {
+  const auto* where = qemu_plugin_get_hwaddr(info, address);
+  if (where == nullptr || qemu_plugin_hwaddr_is_io(where)) return;
+  if (counter.lines->Touch(qemu_plugin_hwaddr_phys_addr(where), core,
+                           qemu_plugin_mem_is_store(info))) {
+    static_cast<Site*>(data)->remote.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
 // --- while a block is translated ---------------------------------------------
 
 /// Whether these bytes are a string instruction with a repeat prefix (AMD64
@@ -190,6 +248,25 @@ bool IsRepeated(const uint8_t* bytes, size_t size) {
   return false;
 }
 
+/// Whether the processor locks the bus, or a line, for it: a LOCK prefix, or
+/// XCHG with memory, which is locked without one (APM 3, §1.2.5).
+bool IsLocked(const qemu_plugin_insn* instruction) {
+  const auto* bytes =
+      static_cast<const uint8_t*>(qemu_plugin_insn_data(instruction));
+  const size_t size = qemu_plugin_insn_size(instruction);
+  for (size_t i = 0; i < size; ++i) {
+    uint8_t byte = bytes[i];
+    if (byte == 0xF0) return true;
+    bool prefix = byte == 0x66 || byte == 0x67 || (byte & 0xF0) == 0x40 ||
+                  byte == 0xF2 || byte == 0xF3 || byte == 0x64 || byte == 0x65;
+    if (prefix) continue;
+    constexpr uint8_t kRegisterOnly = 0xC0;  // ModRM's mode
+    return (byte == 0x86 || byte == 0x87) && i + 1 < size &&
+           (bytes[i + 1] & kRegisterOnly) != kRegisterOnly;
+  }
+  return false;
+}
+
 bool IsRepeated(const qemu_plugin_insn* instruction) {
   return IsRepeated(
       static_cast<const uint8_t*>(qemu_plugin_insn_data(instruction)),
@@ -203,6 +280,23 @@ Run* FindRun(uint64_t address, uint64_t length) {
   return run.get();
 }
 
+void WatchSharing(qemu_plugin_insn* instruction) {
+  uint64_t address = qemu_plugin_insn_vaddr(instruction);
+  Site* site;
+  {
+    std::lock_guard guard(counter.lock);
+    auto& found = counter.sites[address];
+    if (found == nullptr) found.reset(new Site{address});
+    site = found.get();
+  }
+  if (IsLocked(instruction)) {
+    qemu_plugin_register_vcpu_insn_exec_cb(instruction, &OnLocked,
+                                           QEMU_PLUGIN_CB_NO_REGS, site);
+  }
+  qemu_plugin_register_vcpu_mem_cb(
+      instruction, &OnAccess, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, site);
+}
+
 bool IsMark(const qemu_plugin_insn* instruction) {
   return counter.options.marks.contains(qemu_plugin_insn_vaddr(instruction));
 }
@@ -211,6 +305,9 @@ bool IsMark(const qemu_plugin_insn* instruction) {
 /// begins one.
 void OnTranslation(qemu_plugin_id_t, qemu_plugin_tb* block) {
   const size_t count = qemu_plugin_tb_n_insns(block);
+  for (size_t i = 0; counter.options.sharing && i < count; ++i) {
+    WatchSharing(qemu_plugin_tb_get_insn(block, i));
+  }
   for (size_t begin = 0; begin < count;) {
     auto* first = qemu_plugin_tb_get_insn(block, begin);
     uint64_t address = qemu_plugin_insn_vaddr(first);
@@ -236,6 +333,17 @@ void OnTranslation(qemu_plugin_id_t, qemu_plugin_tb* block) {
 // --- asked from outside
 // --------------------------------------------------------
 
+std::string SharingSoFar() {
+  std::string words;
+  std::lock_guard guard(counter.lock);
+  for (const auto& [address, site] : counter.sites) {
+    if (site->locked == 0 && site->remote == 0) continue;
+    words += std::to_string(address) + ":" + std::to_string(site->locked) +
+             ":" + std::to_string(site->remote) + " ";
+  }
+  return words + "\n";
+}
+
 /// One after the other; QEMU's end ends it.
 void ServeControl(int listener) {
   for (;;) {
@@ -243,8 +351,10 @@ void ServeControl(int listener) {
     if (peer < 0) return;
     char question;
     while (read(peer, &question, 1) == 1) {
-      std::string answer = std::to_string(Sum(&Core::instructions)) + " " +
-                           std::to_string(Now()) + "\n";
+      std::string answer = question == 's'
+                               ? SharingSoFar()
+                               : std::to_string(Sum(&Core::instructions)) +
+                                     " " + std::to_string(Now()) + "\n";
       if (send(peer, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) break;
     }
     close(peer);
@@ -339,6 +449,10 @@ bool ParseOption(std::string_view argument) {
     return true;
   }
   if (name == "profile") return ParseProfile(value);
+  if (name == "sharing") {
+    counter.options.sharing = value == "on";
+    return value == "on" || value == "off";
+  }
   if (name == "precise") {
     counter.options.precise = value == "on";
     return value == "on" || value == "off";
@@ -365,6 +479,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc,
   counter.core_count = info->system.max_vcpus;
   counter.cores =
       std::make_unique<Core[]>(static_cast<size_t>(counter.core_count));
+  if (counter.options.sharing) counter.lines = std::make_unique<Lines>();
   counter.profiling = counter.options.profile &&
                       counter.options.profile_first == 0 &&
                       counter.options.profile_last > 0;

@@ -57,6 +57,30 @@ void qemu_plugin_register_vcpu_insn_exec_cb(
     void (*callback)(unsigned int vcpu_index, void* user_data),
     qemu_plugin_cb_flags flags, void* user_data);
 
+/// What a memory access was, for the functions below; 32 bits that mean nothing
+/// else.
+using qemu_plugin_meminfo_t = uint32_t;
+struct qemu_plugin_hwaddr;
+enum qemu_plugin_mem_rw {
+  QEMU_PLUGIN_MEM_R = 1,
+  QEMU_PLUGIN_MEM_W,
+  QEMU_PLUGIN_MEM_RW,
+};
+
+/// `callback` is called on the virtual core's thread after each access to memory
+/// that the instruction makes.
+void qemu_plugin_register_vcpu_mem_cb(
+    qemu_plugin_insn* instruction,
+    void (*callback)(unsigned int vcpu_index, qemu_plugin_meminfo_t info,
+                     uint64_t address, void* user_data),
+    qemu_plugin_cb_flags flags, qemu_plugin_mem_rw rw, void* user_data);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
+/// Where in the machine it was; valid during the callback. Null if unknown.
+qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info,
+                                           uint64_t address);
+bool qemu_plugin_hwaddr_is_io(const qemu_plugin_hwaddr* where);
+uint64_t qemu_plugin_hwaddr_phys_addr(const qemu_plugin_hwaddr* where);
+
 /// `callback` is called once when QEMU ends, however the guest has ended it.
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id,
                                     void (*callback)(qemu_plugin_id_t id,
