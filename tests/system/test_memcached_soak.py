@@ -164,12 +164,11 @@ class Soak:
 
     def empty(self) -> dict:
         """Everything flushed, swept and closed; what `stats` says then."""
-        if self.cores > 1:
-            # Their pools give to each other's, so that they'd hold now more, now less.
-            with contextlib.ExitStack() as clients:
-                fill_buffer_pools([
-                    clients.enter_context(Client(self.namespace, self.address))
-                    for _ in range(8 * self.cores)])
+        # Else the pools would keep what most was stored at once, now more, now less.
+        with contextlib.ExitStack() as clients:
+            fill_buffer_pools([
+                clients.enter_context(Client(self.namespace, self.address))
+                for _ in range(8 * self.cores)])
         with Client(self.namespace, self.address) as client:
             client.ask(request(binary.FLUSH))
 
