@@ -14,7 +14,9 @@
 //   rcu->Retire(old->retired, &Route::Free, sizeof(Route));
 //
 // A core that runs for long without ending an event holds back what all have
-// retired, so that memory comes back later.
+// retired, so that memory comes back later. And where it comes back in bursts,
+// an allocator's lists of free objects run over and then empty: so each object
+// that is retired has one reclaimed whose grace period is over.
 #pragma once
 
 #include <atomic>
@@ -46,23 +48,31 @@ class Rcu : public PerCoreEbb<Rcu, detail::NothingShared> {
   /// Calls reclaim(object) on this core when no event runs any more that may
   /// have found the object; if there is one core, at once: who retires an
   /// object doesn't look at it again. Nobody can find it from now on. `bytes`
-  /// are what it holds of memory: much of it makes haste. Doesn't fail and
-  /// allocates nothing. In an event, with no lock held.
+  /// are what it holds of memory: much of it makes haste. May reclaim another
+  /// object. Doesn't fail and allocates nothing. In an event, with no lock
+  /// held.
   void Retire(Retired& object, void (*reclaim)(Retired&), size_t bytes);
 
  private:
+  void RetireForAll(Retired& object, void (*reclaim)(Retired&), size_t bytes);
+  void ReclaimOne();
+  void ReclaimAll();
   void Step();
   void Ask();
 
   // Retired, and not yet of a round, newest first.
   Retired* fresh_ = nullptr;
-  size_t pressure_ = 0;  // what they hold
+  size_t fresh_bytes_ = 0;
+  size_t pressure_ = 0;    // what of them came since a step was asked for
   Clock::time_point due_;  // when a round begins for them at the latest
 
   // The round: what waits for the other cores, and how far it is.
   Retired* waiting_ = nullptr;
+  size_t waiting_bytes_ = 0;
   size_t asked_ = 0;
   std::atomic<size_t> passed_{0};
+
+  Retired* over_ = nullptr;  // to be reclaimed: their round is over
 
   Timer timer_;
 };

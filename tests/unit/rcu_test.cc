@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -72,6 +73,57 @@ TEST(Rcu, LittleIsNotWorthARoundAtOnce) {
   EXPECT_TRUE(little.FreedInTime());
   EXPECT_TRUE(much.Freed());
   EXPECT_GE(Clock::now() - retired, 200ms) << "all cores were woken for it";
+}
+
+/// Objects that are retired one after the other, of little memory each.
+class Row {
+ public:
+  ~Row() {
+    for (size_t i = 0; i < retired_; ++i) {
+      EXPECT_TRUE(objects_[i].FreedInTime());
+    }
+  }
+  void RetireNext() {
+    rcu->Retire(objects_.at(retired_).retired, &Object::Free, sizeof(Object));
+    ++retired_;
+  }
+  size_t Freed() const {
+    return static_cast<size_t>(std::ranges::count_if(objects_, &Object::Freed));
+  }
+
+ private:
+  std::vector<Object> objects_{1000};
+  size_t retired_ = 0;
+};
+
+TEST(Rcu, EachRetiredHasOneReclaimedWhoseRoundIsOver) {
+  if (platform::CoreCount() == 1) return;  // there are no rounds
+  Row row;
+  for (int i = 0; i < 100; ++i) row.RetireNext();
+  for (int waits = 0; row.Freed() == 0 && waits < 500; ++waits) {
+    SleepFor(20ms).Get();
+    row.RetireNext();
+  }
+  for (size_t freed = 1; freed < 20; ++freed) {
+    ASSERT_EQ(row.Freed(), freed);
+    row.RetireNext();
+  }
+}
+
+TEST(Rcu, WhatHoldsMuchIsReclaimedAtOnceWhenItsRoundIsOver) {
+  if (platform::CoreCount() == 1) return;  // there are no rounds
+  Row row;
+  std::vector<Object> large(3);
+  for (Object& object : large) {
+    rcu->Retire(object.retired, &Object::Free, size_t{1} << 20);
+  }
+  auto freed = [&] { return std::ranges::count_if(large, &Object::Freed); };
+  for (int waits = 0; freed() == 0 && waits < 500; ++waits) {
+    SleepFor(20ms).Get();
+    row.RetireNext();
+  }
+  EXPECT_EQ(freed(), 3);
+  for (Object& object : large) ASSERT_TRUE(object.FreedInTime());
 }
 
 TEST(Rcu, EachIsGivenBackOnceWhereItWasRetired) {
