@@ -31,6 +31,7 @@ void Rcu::Retire(Retired& object, void (*reclaim)(Retired&), size_t bytes) {
   RetireForAll(object, reclaim, bytes);
 }
 
+/// Apart, so that with one core no registers are saved for it.
 [[gnu::noinline]] void Rcu::RetireForAll(Retired& object,
                                          void (*reclaim)(Retired&),
                                          size_t bytes) {
