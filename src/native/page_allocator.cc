@@ -42,8 +42,9 @@ struct alignas(64) NodePages {
 
 constinit std::array<NodePages, PageTag::kMaxNodes> nodes;
 size_t node_count = 1;
-// Constant but for the frontiers once SetNodes was called.
-constinit FixedList<Zone, kMaxZones> zones;
+// Constant but for the frontiers once SetNodes was called. Not on the line of
+// what is constant and read in each interrupt.
+alignas(64) constinit FixedList<Zone, kMaxZones> zones;
 
 void AddZone(uint64_t begin, uint64_t end) {
   begin = (begin + kPageSize - 1) & ~(kPageSize - 1);
