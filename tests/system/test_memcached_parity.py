@@ -110,8 +110,9 @@ CONVERSATIONS = (
     b"me a " + b"w " * 30 + b"\r\n",
     b"mg Zm9v b N30 k\r\nmg Zm9v b k\r\nma YmFy b N30 k v\r\nmg YmFy b k\r\n",
     b"set s 0 0 2\r\n+5\r\nincr s +2\r\nget s\r\nma s D+3 v\r\n",
-    b"set d 0 0 1\r\n1\r\nflush_all 1\r\nget d\r\n",
     b"set a +1 +100 +1\r\n1\r\nget a\r\n",
+    # Last: memcached flushes what is stored until its clock's next second, too.
+    b"set d 0 0 1\r\n1\r\nflush_all 1\r\nget d\r\n",
 )
 
 # Binary requests that are not what they should be. Of long ones the head: memcached
