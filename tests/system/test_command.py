@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The command: its usage, its errors, its exit codes, and the parts with logic."""
 
+import math
 import pathlib
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from harness import ROOT, eventually, processes
 sys.path.insert(0, str(ROOT / "tools"))
 
 from command import builds, process  # noqa: E402
-from command.testing import lwip, platforms, programs, system  # noqa: E402
+from command.testing import fuzz, lwip, platforms, programs, system  # noqa: E402
 from command.testing.counts import Counts, of_googletest  # noqa: E402
 from command.testing.steps import Options  # noqa: E402
 
@@ -330,6 +331,20 @@ class UnittestFileTest(unittest.TestCase):
         text += "    def test_a(self): pass\n    def test_b(self): pass\n"
         code, counts = self.run_child(text)
         self.assertEqual((code, counts.passed, counts.failed), (1, 0, 1))
+
+
+class FuzzTest(unittest.TestCase):
+    def test_fuzzers_share_the_time_that_is_left(self) -> None:
+        for wanted, left, fuzzers, each in (
+            (60, math.inf, 12, 60), (60, 3600, 12, 60), (60, 600, 12, 25), (60, 65, 1, 40),
+            (60, 60, 12, 5), (60, -1, 3, 5), (2, 60, 12, 2),
+        ):  # fmt: skip
+            with self.subTest(left=left, fuzzers=fuzzers):
+                self.assertEqual(fuzz.seconds_each(wanted, left, fuzzers), each)
+
+    def test_without_a_deadline_there_is_time(self) -> None:
+        self.assertEqual(Options().left(), math.inf)
+        self.assertLess(Options(deadline=time.monotonic()).left(), 0)
 
 
 class OptionsTest(unittest.TestCase):

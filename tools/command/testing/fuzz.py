@@ -3,17 +3,26 @@
 import pathlib
 import re
 
-from .. import builds, paths, process
+from .. import builds, paths, process, progress
 from .counts import Counts
 from .steps import Options, Step, show_failure
 
 DIRECTORY = paths.ROOT / "tests" / "fuzz"
 SLACK = 60.0  # seconds beyond the fuzzing itself: start, replay of the corpus
+USUAL_SLACK = 25.0  # that much of it is used where time is short
+LEAST_SECONDS = 5
 
 
 def fuzzers() -> list[str]:
     """Their names."""
     return [path.stem for path in sorted(DIRECTORY.glob("*_fuzz.cc"))]
+
+
+def seconds_each(wanted: int, left: float, fuzzers: int) -> int:
+    """How long each of so many may run, `wanted` at the most, when `left` seconds are left
+    for all; the least is given even if it will not do."""
+    share = left / fuzzers - USUAL_SLACK
+    return int(min(wanted, max(share, LEAST_SECONDS)))
 
 
 def _run_one(name: str, seconds: int) -> Counts:
@@ -46,9 +55,12 @@ def step() -> Step:
 
     def run(options: Options) -> Counts:
         counts = Counts()
-        for name in fuzzers():
-            if options.matches(name):
-                counts += _run_one(name, options.fuzz_seconds)
+        chosen = [name for name in fuzzers() if options.matches(name)]
+        for done, name in enumerate(chosen):
+            seconds = seconds_each(options.fuzz_seconds, options.left(), len(chosen) - done)
+            if seconds < options.fuzz_seconds:
+                progress.say(f"{name}: {seconds} s, for the time that is left")
+            counts += _run_one(name, seconds)
         return counts
 
     return Step(

@@ -1,6 +1,7 @@
 """The steps of `ebbrt test`, in order, and the table at the end."""
 
 import contextlib
+import math
 import signal
 from collections.abc import Iterator, Sequence
 
@@ -52,9 +53,9 @@ def _out_of_time(_signal: int, _frame) -> None:
 
 
 @contextlib.contextmanager
-def _within(seconds: float | None) -> Iterator[None]:
+def _within(seconds: float) -> Iterator[None]:
     """Raises _OutOfTime inside, once, when the time is over."""
-    if seconds is None:
+    if seconds == math.inf:
         yield
         return
     signal.signal(signal.SIGALRM, _out_of_time)
@@ -81,7 +82,7 @@ def _run(step: Step, options: Options) -> Outcome:
 def _run_all(chosen: Sequence[Step], options: Options) -> list[Outcome]:
     outcomes: list[Outcome] = []
     try:
-        with _within(options.seconds):
+        with _within(options.left()):
             for step in chosen:
                 outcomes.append(_run(step, options))
     except _OutOfTime:

@@ -1,7 +1,9 @@
 """What a step of `ebbrt test` is given and gives back."""
 
 import dataclasses
+import math
 import pathlib
+import time
 from collections.abc import Callable
 
 from .. import progress
@@ -14,7 +16,11 @@ class Options:
 
     filters: tuple[str, ...] = ()
     fuzz_seconds: int = 5
-    seconds: float | None = None  # for everything together
+    deadline: float = math.inf  # of everything together, by time.monotonic()
+
+    def left(self) -> float:
+        """The seconds until the deadline; not above 0 when it has passed."""
+        return self.deadline - time.monotonic()
 
     def matches(self, name: str) -> bool:
         """Whether a test of that name was asked for."""
