@@ -173,5 +173,41 @@ TEST_F(ConcernTest, Ipv6IsAsIpv4) {
   EXPECT_EQ(Of(Ipv6(IP6_NEXTH_FRAGMENT) + Bytes(fragment)), Concern::kNobody);
 }
 
+/// An extension header of 8 * (more + 1) bytes.
+std::string Options(uint8_t next, uint8_t more = 0) {
+  std::string bytes(8 * (size_t{more} + 1), '\0');
+  bytes[0] = static_cast<char>(next);
+  bytes[1] = static_cast<char>(more);
+  return bytes;
+}
+
+TEST_F(ConcernTest, ExtensionHeadersAreSkipped) {
+  for (auto kind :
+       {IP6_NEXTH_HOPBYHOP, IP6_NEXTH_ROUTING, IP6_NEXTH_DESTOPTS}) {
+    const std::string ip = Ipv6(kind);
+    EXPECT_EQ(Of(ip + Options(IP6_NEXTH_TCP) + Tcp(kNobodys, TCP_ACK)),
+              Concern::kAnother);
+    EXPECT_EQ(Of(ip + Options(IP6_NEXTH_TCP) + Tcp(kListened, TCP_SYN)),
+              Concern::kThisCore);
+    EXPECT_EQ(Of(ip + Options(IP6_NEXTH_UDP, 2) + Udp(kNobodys)),
+              Concern::kAnother);
+    EXPECT_EQ(Of(ip + Options(IP6_NEXTH_DESTOPTS) + Options(IP6_NEXTH_UDP) +
+                 Udp(kNobodys)),
+              Concern::kAnother);
+    // One that ends too early, or says that it is longer than the frame.
+    const std::string datagram = ip + Options(IP6_NEXTH_UDP, 1) + Udp(kNobodys);
+    for (size_t size = ip.size(); size < datagram.size(); ++size) {
+      EXPECT_EQ(Of(datagram.substr(0, size)), Concern::kThisCore) << size;
+    }
+    // Behind it there may be a connection's segment.
+    ip6_frag_hdr fragment{};
+    fragment._nexth = static_cast<uint8_t>(kind);
+    EXPECT_EQ(Of(Ipv6(IP6_NEXTH_FRAGMENT) + Bytes(fragment)), Concern::kNobody);
+    fragment._nexth = IP6_NEXTH_TCP;
+    EXPECT_EQ(Of(ip + Options(IP6_NEXTH_FRAGMENT) + Bytes(fragment)),
+              Concern::kNobody);
+  }
+}
+
 }  // namespace
 }  // namespace ebbrt::network

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include "lwip/ip.h"
 #include "lwip/priv/tcp_priv.h"
@@ -75,8 +76,17 @@ Concern OfUdp(const Rest& rest) {
   return Concern::kAnother;
 }
 
+/// What is behind an extension header may be TCP.
 Concern OfFragment(uint8_t protocol) {
-  return protocol == IP_PROTO_TCP ? Concern::kNobody : Concern::kFirstCore;
+  switch (protocol) {
+    case IP_PROTO_TCP:
+    case IP6_NEXTH_HOPBYHOP:
+    case IP6_NEXTH_ROUTING:
+    case IP6_NEXTH_DESTOPTS:
+      return Concern::kNobody;
+    default:
+      return Concern::kFirstCore;
+  }
 }
 
 Concern OfIpv4(Rest rest, const netif& link) {
@@ -117,11 +127,29 @@ Concern OfIcmp6(const Rest& rest) {
   }
 }
 
+/// Skips the extension headers that say where the next one is (RFC 8200 §4.2),
+/// the first of which is of kind `next`; gives the kind of what is behind them.
+/// Nothing: the frame ends in one of them.
+std::optional<uint8_t> SkipOptions(Rest& rest, uint8_t next) {
+  while (next == IP6_NEXTH_HOPBYHOP || next == IP6_NEXTH_ROUTING ||
+         next == IP6_NEXTH_DESTOPTS) {
+    const auto* options = rest.Peek<ip6_hbh_hdr>();
+    if (options == nullptr) return std::nullopt;
+    const size_t size = 8 * (size_t{options->_hlen} + 1);
+    if (rest.Peek<uint8_t>(size) == nullptr) return std::nullopt;
+    next = options->_nexth;
+    rest.Skip(size);
+  }
+  return next;
+}
+
 Concern OfIpv6(Rest rest, netif& link) {
   const auto* ip = rest.Peek<ip6_hdr>();
   if (ip == nullptr) return Concern::kThisCore;
   rest.Skip(IP6_HLEN);
-  switch (IP6H_NEXTH(ip)) {
+  const auto next = SkipOptions(rest, IP6H_NEXTH(ip));
+  if (!next) return Concern::kThisCore;
+  switch (*next) {
     case IP6_NEXTH_UDP:
       return OfUdp(rest);
     case IP6_NEXTH_ICMP6:
