@@ -21,7 +21,9 @@ namespace ebbrt {
 
 /// As NetworkManager::Listen. `accept` is copied, runs on each connection's
 /// core, on several at once, and must set the connection's handler. Returns
-/// when all listen; may block its event. On core 0; the listener ends there.
+/// when all listen; may block its event. On core 0; the listener ends there,
+/// and the other cores' shortly after: until then they may still call `accept`,
+/// so what it refers to has to outlive the listener.
 std::unique_ptr<TcpListener> ListenOnAllCores(
     Endpoint local,
     const std::function<void(std::unique_ptr<TcpConnection>)>& accept);

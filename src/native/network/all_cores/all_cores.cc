@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -21,6 +22,7 @@
 #include "lwip/arch.h"
 #include "lwip/netif.h"
 #include "native/network/all_cores/core_steering.h"
+#include "native/network/all_cores/lease_watch.h"
 #include "native/network/stack_network_manager.h"
 #include "native/network/tcp_stream.h"
 #include "native/percore.h"
@@ -133,23 +135,29 @@ bool UsePairs(PairControl& control, uint16_t pairs) {
   }
 }
 
+/// As often as DHCP looks at its lease.
+constexpr auto kLeasePeriod = std::chrono::seconds(60);
+
+/// Of core 0.
+LeaseWatch* lease_watch;
+
 /// Core 0's address has changed: perhaps inside lwIP.
-void OnAddress(netif* link) {
+void OnAddress(netif*) {
   Stack::Local().CheckAddress();
-  const ip4_addr_t address = *netif_ip4_addr(link);
-  const ip4_addr_t mask = *netif_ip4_netmask(link);
-  const ip4_addr_t gateway = *netif_ip4_gw(link);
-  for (CoreId core = 1; core < team->size(); ++core) {
-    try {
+  lease_watch->Look();
+}
+
+/// False if some core does not hear of it.
+bool TellOthers(const Lease& lease) {
+  try {
+    for (CoreId core = 1; core < team->size(); ++core) {
       EventManager::SpawnRemote(
-          [other = (*team)[core], address, mask, gateway] {
-            other->Follow(address, mask, gateway);
-          },
-          core);
-    } catch (const std::bad_alloc&) {
-      // Told again when the lease is next renewed.
+          [other = (*team)[core], lease] { other->Follow(lease); }, core);
     }
+  } catch (const std::bad_alloc&) {
+    return false;
   }
+  return true;
 }
 
 /// On a core of the team.
@@ -207,8 +215,8 @@ void Build() {
     StartOthers();
     if (!runtime::Boot().network) {
       netif* link = first->GetStack().Link()->Netif();
+      lease_watch = new LeaseWatch(*link, kLeasePeriod, &TellOthers);
       netif_set_status_callback(link, &OnAddress);
-      OnAddress(link);
     }
     if (!runtime::Boot().quiet) {
       platform::WriteConsole(
@@ -256,11 +264,12 @@ class AllCoresListener final : public TcpListener {
  public:
   ~AllCoresListener() override {
     for (CoreId core = 1; core < listeners_.size(); ++core) {
-      EventManager::SpawnRemote(
-          [listener = std::move(listeners_[core])]() mutable {
-            listener.reset();
-          },
-          core);
+      TcpListener* listener = listeners_[core].release();
+      try {
+        EventManager::SpawnRemote([listener] { delete listener; }, core);
+      } catch (const std::bad_alloc&) {
+        // That core goes on listening: nobody else may end it.
+      }
     }
   }
 

@@ -23,9 +23,9 @@ void CoreSteering::Start() {
   started_ = true;
 }
 
-void CoreSteering::Follow(ip4_addr_t address, ip4_addr_t mask,
-                          ip4_addr_t gateway) {
-  netif_set_addr(stack_.Link()->Netif(), &address, &mask, &gateway);
+void CoreSteering::Follow(const Lease& lease) {
+  netif_set_addr(stack_.Link()->Netif(), &lease.address, &lease.mask,
+                 &lease.gateway);
   stack_.Link()->EndBatch();  // connections may have ended
 }
 

@@ -14,6 +14,7 @@
 #include "common/iobuf.h"
 #include "common/types.h"
 #include "native/network/all_cores/inbox.h"
+#include "native/network/all_cores/lease_watch.h"
 #include "native/network/stack.h"
 #include "native/network/steering.h"
 
@@ -32,7 +33,7 @@ class CoreSteering final : public Steering {
   /// From now on. On its core.
   void Start();
   /// The stack of core 0 has this address now.
-  void Follow(ip4_addr_t address, ip4_addr_t mask, ip4_addr_t gateway);
+  void Follow(const Lease& lease);
 
   bool Redirect(std::unique_ptr<IOBuf>& frame,
                 virtio::ReceivedChecksum checksum) override;
