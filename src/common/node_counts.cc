@@ -14,8 +14,7 @@ namespace {
 /// Of one core.
 struct Sample {
   EventManager::Counts loop;
-  NetworkTotals network;
-  bool has_network = false;
+  std::optional<NetworkTotals> network;
 };
 using Samples = std::vector<Sample>;
 
@@ -36,15 +35,16 @@ void EncodeCores(const Samples& samples, NodeCounts::Builder counts) {
 void EncodeNetwork(const Samples& samples, NodeCounts::Builder counts) {
   NetworkTotals sum;
   bool is_there = false;
-  for (const auto& [loop, network, has_network] : samples) {
-    is_there = is_there || has_network;
-    sum.received_frames += network.received_frames;
-    sum.received_bytes += network.received_bytes;
-    sum.sent_frames += network.sent_frames;
-    sum.sent_bytes += network.sent_bytes;
-    sum.interrupts += network.interrupts;
-    sum.connections += network.connections;
-    sum.buffers += network.buffers;
+  for (const Sample& sample : samples) {
+    if (!sample.network) continue;
+    is_there = true;
+    sum.received_frames += sample.network->received_frames;
+    sum.received_bytes += sample.network->received_bytes;
+    sum.sent_frames += sample.network->sent_frames;
+    sum.sent_bytes += sample.network->sent_bytes;
+    sum.interrupts += sample.network->interrupts;
+    sum.connections += sample.network->connections;
+    sum.buffers += sample.network->buffers;
   }
   if (!is_there) return;
   auto out = counts.initNetwork();
@@ -74,9 +74,7 @@ Future<std::unique_ptr<IOBuf>> CountNode(PortCounts port) {
   return RunOnEveryCore([samples, port] {
            Sample& own = (*samples)[platform::CurrentCore()];
            own.loop = event_manager->Count();
-           if (port.network != nullptr) {
-             own.has_network = port.network(own.network);
-           }
+           if (port.network != nullptr) own.network = port.network();
          })
       .Then([samples, port] { return Encode(*samples, port); });
 }

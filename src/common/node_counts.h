@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "common/future.h"
@@ -33,9 +34,8 @@ struct NetworkTotals {
 struct PortCounts {
   /// Adds what is the machine's; on the core that counts. May be null.
   void (*machine)(NodeCounts::Builder) = nullptr;
-  /// Adds this core's to `totals`; false if it has no network. On each core.
-  /// May be null.
-  bool (*network)(NetworkTotals& totals) = nullptr;
+  /// This core's, if it has a network. On each core. May be null.
+  std::optional<NetworkTotals> (*network)() = nullptr;
 };
 
 /// This node's counts, encoded. Waits for an event on each core. In an event.

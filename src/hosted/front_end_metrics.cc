@@ -11,7 +11,6 @@
 #include "common/message.h"
 #include "common/messenger.h"
 #include "common/node_counts.h"
-#include "common/protocol.h"
 #include "common/runtime.h"
 #include "hosted/node_totals.h"
 #include "tools/iaasd/metrics_page.h"
@@ -30,17 +29,9 @@ constexpr auto kAnswerDeadline = 2s;
 /// What was heard of each node; nothing of one that has not answered.
 using Answers = std::map<NodeId, std::optional<Message<NodeCounts>>>;
 
-Future<std::unique_ptr<IOBuf>> AskThisNode() {
-  return FindProtocol(ProtocolId(kNodeCountsProtocol))(
-      {.from = runtime::ThisNode(),
-       .ebb = kNoEbb,
-       .method = 0,
-       .parameters = RawMessage::FromBytes(nullptr)});
-}
-
 Future<RawMessage> Ask(NodeId node) {
   if (node == runtime::ThisNode()) {
-    return WithDeadline(AskThisNode(), kAnswerDeadline)
+    return WithDeadline(CountNode({}), kAnswerDeadline)
         .Then([](std::unique_ptr<IOBuf> bytes) {
           return RawMessage::FromBytes(std::move(bytes));
         });
@@ -59,7 +50,7 @@ Future<Answers> AskAll() {
     auto& place = answers[node];
     try {
       place.emplace(co_await std::move(answer));
-      place->Read();  // throws if it is no such message
+      place->Read().totalSize();  // throws if any of it is no such message
     } catch (const std::exception&) {
       place.reset();  // as if it had said nothing
     }
@@ -118,32 +109,38 @@ void OfNodes(MetricsPage& page, Answers& answers, const char* name,
   }
 }
 
+/// One with a sample of each core for which there is a `value(counts)`, an
+/// optional.
+template <typename F>
+void OfCores(MetricsPage& page, Answers& answers, const char* name,
+             iaas::MetricKind kind, const char* help, F value) {
+  OfNodes(page, answers, name, kind, help,
+          [&](NodeCounts::Reader counts, const std::string& node) {
+            unsigned core = 0;
+            for (auto each : counts.getCores()) {
+              const auto label = std::to_string(core++);
+              if (std::optional<uint64_t> found = value(each)) {
+                page.Sample({{"node", node}, {"core", label}}, *found);
+              }
+            }
+          });
+}
+
 /// One with a sample of each core whose loop counts that.
 template <typename F>
 void OfLoops(MetricsPage& page, Answers& answers, const char* name,
              iaas::MetricKind kind, const char* help, F value) {
-  OfNodes(
-      page, answers, name, kind, help,
-      [&](NodeCounts::Reader counts, const std::string& node) {
-        unsigned core = 0;
-        for (auto each : counts.getCores()) {
-          const auto label = std::to_string(core++);
-          if (!each.hasLoop()) continue;
-          page.Sample({{"node", node}, {"core", label}}, value(each.getLoop()));
-        }
-      });
+  OfCores(page, answers, name, kind, help,
+          [&](CoreCounts::Reader core) -> std::optional<uint64_t> {
+            if (!core.hasLoop()) return std::nullopt;
+            return value(core.getLoop());
+          });
 }
 
 void Events(MetricsPage& page, Answers& answers) {
-  OfNodes(page, answers, "events_total", kCounter,
+  OfCores(page, answers, "events_total", kCounter,
           "Events that a core has taken from its queue.",
-          [&](NodeCounts::Reader counts, const std::string& node) {
-            unsigned core = 0;
-            for (auto each : counts.getCores()) {
-              page.Sample({{"node", node}, {"core", std::to_string(core++)}},
-                          each.getEvents());
-            }
-          });
+          [](CoreCounts::Reader core) { return core.getEvents(); });
   OfLoops(page, answers, "remote_events_total", kCounter,
           "Of them, those that other cores or threads have sent.",
           [](auto loop) { return loop.getRemote(); });

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "common/event_manager.h"
 #include "common/message.h"
 #include "common/run_on.h"
@@ -60,11 +62,10 @@ TEST(NodeCounts, ThePortAddsWhatItKnows) {
 }
 
 TEST(NodeCounts, TheNetworksOfAllCoresAreOne) {
-  auto counts = Ask({.network = [](NetworkTotals& totals) {
-    totals.sent_frames += platform::CurrentCore() + 1;
-    totals.connections += 10;
-    totals.buffers += 256;
-    return true;
+  auto counts = Ask({.network = []() -> std::optional<NetworkTotals> {
+    return NetworkTotals{.sent_frames = platform::CurrentCore() + 1u,
+                         .connections = 10,
+                         .buffers = 256};
   }});
   const uint64_t cores = platform::CoreCount();
   ASSERT_TRUE(counts.Read().hasNetwork());
@@ -75,7 +76,9 @@ TEST(NodeCounts, TheNetworksOfAllCoresAreOne) {
 }
 
 TEST(NodeCounts, NoCoreNeedHaveANetwork) {
-  auto counts = Ask({.network = [](NetworkTotals&) { return false; }});
+  auto counts = Ask({.network = []() -> std::optional<NetworkTotals> {
+    return std::nullopt;
+  }});
   EXPECT_FALSE(counts.Read().hasNetwork());
 }
 

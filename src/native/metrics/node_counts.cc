@@ -1,6 +1,8 @@
 // The counts of a machine. In images that are linked with METRICS.
 #include "common/node_counts.h"
 
+#include <optional>
+
 #include "common/protocol.h"
 #include "lwip/priv/tcp_priv.h"
 #include "native/network/stack.h"
@@ -23,18 +25,17 @@ void CountMemory(NodeCounts::Builder counts) {
   memory.setFreeBytes(uint64_t{pages.free} * kPageSize);
 }
 
-bool CountNetwork(NetworkTotals& totals) {
+std::optional<NetworkTotals> CountNetwork() {
   network::Stack* stack = network::Stack::OfThisCore();
-  if (stack == nullptr || stack->Link() == nullptr) return false;
-  const auto& frames = stack->Link()->Device().Count();
-  totals.received_frames += frames.received_frames;
-  totals.received_bytes += frames.received_bytes;
-  totals.sent_frames += frames.sent_frames;
-  totals.sent_bytes += frames.sent_bytes;
-  totals.interrupts += frames.interrupts;
-  totals.connections += OpenConnections();
-  totals.buffers += stack->Link()->Buffers();
-  return true;
+  if (stack == nullptr || stack->Link() == nullptr) return std::nullopt;
+  const auto& device = stack->Link()->Device().Count();
+  return NetworkTotals{.received_frames = device.received_frames,
+                       .received_bytes = device.received_bytes,
+                       .sent_frames = device.sent_frames,
+                       .sent_bytes = device.sent_bytes,
+                       .interrupts = device.interrupts,
+                       .connections = OpenConnections(),
+                       .buffers = stack->Link()->Buffers()};
 }
 
 [[maybe_unused]] const bool kServed = [] {

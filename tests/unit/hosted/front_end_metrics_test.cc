@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "common/message.h"
 #include "common/messenger.h"
+#include "common/node_counts.h"
 #include "common/runtime.h"
 #include "tests/unit/messenger_peer.h"
 
@@ -52,17 +56,41 @@ TEST(FrontEndMetrics, ANodeThatCantTellHasMessagesOnly) {
   messenger->ForgetNode(61, "the test is over");
 }
 
-TEST(FrontEndMetrics, AnAnswerThatIsNoneCountsAsNone) {
+/// The page when node 62 has answered with these bytes.
+std::string PageAfter(std::unique_ptr<IOBuf> answer) {
   TestPeer peer(MessengerEndpoint());
   peer.SendHello(62, runtime::Boot().secret);
   messenger->WaitForNode(62).Get();
   auto page = hosted::FrontEndMetrics();
-  ASSERT_TRUE(peer.Await([&] { return peer.frames.size() == 2; }));
+  EXPECT_TRUE(peer.Await([&] { return peer.frames.size() == 2; }));
   peer.connection->Send(MakeFrame(
       {.kind = FrameKind::kReply, .request = peer.frames[1].header.request},
-      IOBuf::Copy(std::string(13, 'x'))));
-  EXPECT_THAT(page.Get(), HasSubstr("\nebbrt_node_answers{node=\"62\"} 0\n"));
+      std::move(answer)));
+  std::string text = page.Get();
   messenger->ForgetNode(62, "the test is over");
+  return text;
+}
+
+TEST(FrontEndMetrics, AnAnswerThatIsNoneCountsAsNone) {
+  EXPECT_THAT(PageAfter(IOBuf::Copy(std::string(13, 'x'))),
+              HasSubstr("\nebbrt_node_answers{node=\"62\"} 0\n"));
+}
+
+TEST(FrontEndMetrics, NorIsOneWhoseListPointsBeyondIt) {
+  MessageBuilder message;
+  auto counts = message.initRoot<NodeCounts>();
+  counts.initCores(1)[0].setEvents(7777);
+  const std::string good = EncodeMessage(message)->ToString();
+  EXPECT_THAT(PageAfter(IOBuf::Copy(good)),
+              HasSubstr("ebbrt_events_total{node=\"62\",core=\"0\"} 7777\n"));
+  // Each of its pointers in turn: root, cores, the list's tag and so on.
+  for (size_t word = 8; word + 8 <= good.size(); word += 8) {
+    std::string bad = good;
+    bad[word + 3] = '\x70';  // far beyond
+    const std::string page = PageAfter(IOBuf::Copy(bad));
+    EXPECT_THAT(page, HasSubstr("ebbrt_events_total{node=\"1\",core=\"0\"} "))
+        << word;
+  }
 }
 
 }  // namespace
