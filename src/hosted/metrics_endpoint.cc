@@ -1,12 +1,11 @@
 #include "hosted/metrics_endpoint.h"
 
 #include <kj/async-io.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <exception>
 #include <future>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/concat.h"
@@ -14,6 +13,7 @@
 #include "hosted/front_end_metrics.h"
 #include "platform/log.h"
 #include "tools/iaasd/metrics_server.h"
+#include "tools/iaasd/signals_blocked.h"
 
 namespace ebbrt::hosted {
 namespace {
@@ -69,10 +69,7 @@ MetricsEndpoint::MetricsEndpoint(const std::string& address) {
   std::promise<Started> started;
   auto future = started.get_future();
   // The application's signals are for its own threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::optional<iaas::SignalsBlocked> blocked(std::in_place);
   thread_ = std::thread([address, started = std::move(started)]() mutable {
     try {
       Serve(address, started);
@@ -85,7 +82,7 @@ MetricsEndpoint::MetricsEndpoint(const std::string& address) {
       }
     }
   });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  blocked.reset();
   try {
     auto [where, stop] = future.get();
     where_ = std::move(where);

@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "signals_blocked.h"
+
 namespace ebbrt::iaas {
 namespace {
 
@@ -126,20 +128,14 @@ pid_t ForkTied(const std::function<void()>& body) {
   const pid_t parent = getpid();
   // Signals stay blocked over the fork, so that none of the parent's handlers
   // runs in the child before they are reset.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   const pid_t pid = fork();
-  const int fork_errno = errno;
   if (pid == 0) {
     DieWithParent(parent);
     ResetSignals();
     body();
     _exit(0);
   }
-  sigprocmask(SIG_SETMASK, &before, nullptr);
-  errno = fork_errno;
   if (pid < 0) ThrowErrno("can't start a process");
   return pid;
 }

@@ -1,8 +1,6 @@
 #include "client_loop.h"
 
 #include <kj/async-unix.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include "signals_blocked.h"
 
 namespace ebbrt::iaas {
 namespace {
@@ -93,15 +93,11 @@ ClientLoop::ClientLoop(kj::AutoCloseFd socket, std::string socket_path,
       socket_path_(std::move(socket_path)),
       daemon_(std::move(daemon)) {
   // The application's signals are for its own threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   // As a number: what std::thread runs may not have a destructor that throws.
   thread_ = std::thread([shared = shared_, fd = socket.release()]() mutable {
     Run(std::move(shared), kj::AutoCloseFd(fd));
   });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 ClientLoop::~ClientLoop() {
