@@ -24,7 +24,7 @@ Connection::Connection(std::unique_ptr<TcpConnection> tcp, Service& service,
                        MoveFunction<void()> ended)
     : tcp_(std::move(tcp)),
       service_(service),
-      counters_(service.Counters()),
+      counters_(service.counters.Mine()),
       ended_(std::move(ended)) {
   if (service_.settings.verbosity > 1) {
     platform::WriteConsole("memcached: " + tcp_->Remote().ToString() +

@@ -2,7 +2,8 @@
 // where it serves; ends on Ctrl-C, or with an error when the machine does.
 //
 //   -m MIB         the machine's memory (512): with the image and all packets
-//   -t N           the machine's processors (1), all of which serve where the
+//   -t N           the machine's processors (1), up to 64 of which serve where
+//   the
 //                  network can have several queues; also --cores N
 //   -p PORT        the port to serve (11211); [[ADDRESS:]HOST_PORT:]PORT
 //                  publishes it on this host, too

@@ -36,7 +36,7 @@ Endpoint Server::Listen(const Settings& settings) {
 void Server::Accept(std::unique_ptr<TcpConnection> tcp) {
   if (open_.fetch_add(1) >= service_.settings.max_connections) {
     --open_;
-    ++service_.Counters().rejected;
+    ++service_.counters.Mine().rejected;
     constexpr std::string_view kFull = "ERROR Too many open connections\r\n";
     tcp->Send(IOBuf::Wrap(kFull));
     tcp->Close();

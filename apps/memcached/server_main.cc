@@ -62,12 +62,12 @@ void ShowStatistics(std::chrono::seconds interval) {
   const Service& service = server->GetService();
   auto report = service.store.Read(Clock::now());
   auto fill = [&](LiveStatistics::Builder out) {
-    out.setConnections(service.Totals().current);
+    out.setConnections(service.counters.Total().current);
     out.setItems(report.Items());
     out.setBytes(report.bytes);
     out.setLimit(report.memory_limit);
-    out.setHits(report.counters.get_hits);
-    out.setMisses(report.counters.get_misses);
+    out.setHits(report.accesses.get_hits);
+    out.setMisses(report.accesses.get_misses);
     out.setSets(report.counters.cmd_set);
     out.setEvictions(report.counters.evictions);
   };

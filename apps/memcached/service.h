@@ -4,12 +4,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "apps/memcached/counts_by_core.h"
 #include "apps/memcached/store.h"
 #include "common/relaxed.h"
-#include "common/spin_lock.h"
-#include "platform/core.h"
 
 namespace ebbrt::memcached {
 
@@ -32,40 +30,30 @@ struct Settings {
   std::chrono::seconds report_interval{0};  ///< to the front-end; 0: none
 };
 
-/// What happened at a core's connections, named as `stats` names it. On a line
-/// of its own.
-struct alignas(64) ConnectionCounters {
+/// What happened at a core's connections, named as `stats` names it.
+struct ConnectionCounters {
   Relaxed<uint64_t> current = 0;
   Relaxed<uint64_t> total = 0;
   Relaxed<uint64_t> rejected = 0;
   Relaxed<uint64_t> bytes_read = 0;
   Relaxed<uint64_t> bytes_written = 0;
   Relaxed<uint64_t> meta_commands = 0;
+
+  void Add(const ConnectionCounters& other);
+  /// But for the present connections.
+  void Forget(const ConnectionCounters& before);
 };
 
 class Service {
  public:
   explicit Service(Store& items, Store::Time now = Clock::now())
-      : store(items), started(now), counters_(platform::CoreCount()) {}
-
-  /// Of this core's connections, for them.
-  ConnectionCounters& Counters() { return counters_[platform::CurrentCore()]; }
-  /// Of all cores, since they were last forgotten.
-  ConnectionCounters Totals() const;
-  /// From here on all but the present connections.
-  void ForgetCounters();
+      : store(items), started(now) {}
 
   Store& store;
   Settings
       settings;  // fixed before the first connection, but for what is Relaxed
   const Store::Time started;
-
- private:
-  ConnectionCounters Sum() const;
-
-  std::vector<ConnectionCounters> counters_;  // by core
-  mutable SpinLock forgotten_lock_;
-  ConnectionCounters forgotten_;
+  CountsByCore<ConnectionCounters> counters;
 };
 
 }  // namespace ebbrt::memcached

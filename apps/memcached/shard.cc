@@ -64,19 +64,6 @@ Item* Shard::Find(const Key& key, Time now, Removed& removed) {
   return nullptr;
 }
 
-void Shard::Count(Access::Kind kind, bool hit) {
-  switch (kind) {
-    case Access::Kind::kGet:
-      ++(hit ? counters_.get_hits : counters_.get_misses);
-      break;
-    case Access::Kind::kTouch:
-      ++(hit ? counters_.touch_hits : counters_.touch_misses);
-      break;
-    case Access::Kind::kNone:
-      break;
-  }
-}
-
 void Shard::Mark(const Item& item, Time now) {
   // What says so already is not written to: its line may be in many caches.
   if (!item.fetched) {

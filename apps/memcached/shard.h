@@ -1,6 +1,8 @@
 // Shard: the part of the store that has a share of the keys, by their hash.
 //
-// Whoever changes it holds its lock, for one operation; readers take none and
+// Whoever changes it holds its lock, for one operation, which may allocate,
+// copy a value that grows, or walk over all items once they have doubled: there
+// are so many shards that others rarely wait for that. Readers take none and
 // may be looking at what is taken out, which the Removed of an operation gives
 // back when the lock is free again.
 //
@@ -78,7 +80,6 @@ class alignas(64) Shard : public StoreTypes {
   void SetLimits(const Limits& limits) { limits_ = limits; }
   /// As Look, for changes.
   Item* Find(const Key& key, Time now, Removed& removed);
-  void Count(Access::Kind kind, bool hit);
 
   // As Store has them.
   struct Inserted : Result {

@@ -30,7 +30,8 @@ class Table {
 Statistics General(const Service& service, Store::Time now) {
   auto report = service.store.Read(now);
   const StoreCounters& store = report.counters;
-  const ConnectionCounters connections = service.Totals();
+  const AccessCounters& accesses = report.accesses;
+  const ConnectionCounters connections = service.counters.Total();
   Table table;
   table.Add("pid", getpid());
   table.Add("uptime", Item::Seconds(now) - Item::Seconds(service.started));
@@ -43,13 +44,13 @@ Statistics General(const Service& service, Store::Time now) {
   table.Add("curr_connections", connections.current);
   table.Add("total_connections", connections.total);
   table.Add("rejected_connections", connections.rejected);
-  table.Add("cmd_get", store.get_hits + store.get_misses);
+  table.Add("cmd_get", accesses.get_hits + accesses.get_misses);
   table.Add("cmd_set", store.cmd_set);
   table.Add("cmd_flush", store.cmd_flush);
-  table.Add("cmd_touch", store.touch_hits + store.touch_misses);
+  table.Add("cmd_touch", accesses.touch_hits + accesses.touch_misses);
   table.Add("cmd_meta", connections.meta_commands);
-  table.Add("get_hits", store.get_hits);
-  table.Add("get_misses", store.get_misses);
+  table.Add("get_hits", accesses.get_hits);
+  table.Add("get_misses", accesses.get_misses);
   table.Add("get_expired", store.get_expired);
   table.Add("get_flushed", store.get_flushed);
   table.Add("delete_misses", store.delete_misses);
@@ -61,8 +62,8 @@ Statistics General(const Service& service, Store::Time now) {
   table.Add("cas_misses", store.cas_misses);
   table.Add("cas_hits", store.cas_hits);
   table.Add("cas_badval", store.cas_badval);
-  table.Add("touch_hits", store.touch_hits);
-  table.Add("touch_misses", store.touch_misses);
+  table.Add("touch_hits", accesses.touch_hits);
+  table.Add("touch_misses", accesses.touch_misses);
   table.Add("store_too_large", store.store_too_large);
   table.Add("store_no_memory", store.store_no_memory);
   table.Add("auth_cmds", 0);
@@ -168,7 +169,7 @@ std::optional<Statistics> ReadStatistics(const Service& service,
 
 void ResetStatistics(Service& service) {
   service.store.ResetCounters();
-  service.ForgetCounters();
+  service.counters.ForgetAll();
 }
 
 }  // namespace ebbrt::memcached

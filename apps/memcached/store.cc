@@ -24,7 +24,7 @@ constexpr size_t kSweptAtOnce = 64;
 
 }  // namespace
 
-Store::Store() : cores_(platform::CoreCount()) { DivideFor(1); }
+Store::Store() { DivideFor(1); }
 
 size_t Store::LeastInShard() const {
   return std::max(kLargestInShard * limits_.value, kLeastInShard);
@@ -140,7 +140,7 @@ bool Store::Evict(size_t bytes, Time now) {
 
 std::optional<Store::Place> Store::SetAside(size_t bytes, Time now) {
   // By turns, so that no shard's items pay for all of it.
-  const size_t first = ++cores_[platform::CurrentCore()].turn;
+  const size_t first = ++cores_.Mine().turn;
   for (size_t i = 0; i < shards_.size(); ++i) {
     const Place place = (first + i) & mask_;
     Shard& shard = *shards_[place];
@@ -172,10 +172,8 @@ Store::Report Store::Read(Time now) const {
   for (auto& shard : shards_) {
     Locked(*shard, [&](Removed&) { shard->AddTo(report, now); });
   }
+  report.accesses = cores_.Total();
   std::lock_guard guard(settings_lock_);
-  const Reads reads = AllReads();
-  report.counters.get_hits += reads.hits - forgotten_.hits;
-  report.counters.get_misses += reads.misses - forgotten_.misses;
   report.memory_limit = limits_.memory;
   return report;
 }
@@ -184,21 +182,11 @@ size_t Store::Buckets() const { return Read({}).buckets; }
 size_t Store::ItemCount() const { return Read({}).Items(); }
 size_t Store::MemoryUsed() const { return Read({}).bytes; }
 
-Store::Reads Store::AllReads() const {
-  Reads sum;
-  for (const PerCore& core : cores_) {
-    sum.hits += core.hits;
-    sum.misses += core.misses;
-  }
-  return sum;
-}
-
 void Store::ResetCounters() {
   for (auto& shard : shards_) {
     Locked(*shard, [&](Removed&) { shard->ResetCounters(); });
   }
-  std::lock_guard guard(settings_lock_);
-  forgotten_ = AllReads();
+  cores_.ForgetAll();
 }
 
 }  // namespace ebbrt::memcached

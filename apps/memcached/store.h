@@ -21,6 +21,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "apps/memcached/counts_by_core.h"
 #include "apps/memcached/key_hash.h"
 #include "apps/memcached/shard.h"
 #include "apps/memcached/store_types.h"
@@ -73,7 +74,7 @@ class Store : public SharedEbb<Store>, public StoreTypes {
     const Shard::Key hashed{key, hash_(key)};
     const Item* item = ShardOf(hashed).Look(hashed, now);
     if (item == nullptr) {
-      Count(access.miss, Hit::kNo);
+      Count(access.miss, false);
       return false;
     }
     if constexpr (std::is_void_v<std::invoke_result_t<F&, const Item&>>) {
@@ -81,7 +82,7 @@ class Store : public SharedEbb<Store>, public StoreTypes {
     } else if (!visit(*item)) {
       return true;
     }
-    Count(access.hit, Hit::kYes);
+    Count(access.hit, true);
     if (access.marks) Shard::Mark(*item, now);
     return true;
   }
@@ -92,7 +93,7 @@ class Store : public SharedEbb<Store>, public StoreTypes {
   bool Change(std::string_view key, Time now, Access access, F visit) {
     return Locked(key, [&](Shard& shard, auto& hashed, Removed& removed) {
       Item* item = shard.Find(hashed, now, removed);
-      shard.Count(item != nullptr ? access.hit : access.miss, item != nullptr);
+      Count(item != nullptr ? access.hit : access.miss, item != nullptr);
       if (item == nullptr) return false;
       visit(*item);
       if (access.marks) Shard::Mark(*item, now);
@@ -111,7 +112,7 @@ class Store : public SharedEbb<Store>, public StoreTypes {
                   [&](Shard& shard, auto& hashed, Removed& removed) -> Result {
                     auto result = shard.Insert(put, hashed, now, removed);
                     if (result.outcome == Outcome::kDone) {
-                      shard.Count(access.hit, true);
+                      Count(access.hit, true);
                       visit(*result.item);
                       if (access.marks) Shard::Mark(*result.item, now);
                     }
@@ -166,13 +167,8 @@ class Store : public SharedEbb<Store>, public StoreTypes {
   void ResetCounters();
 
  private:
-  enum class Hit { kNo, kYes };
-  struct Reads {
-    Relaxed<uint64_t> hits = 0;
-    Relaxed<uint64_t> misses = 0;
-  };
-  /// On a line of its own.
-  struct alignas(64) PerCore : Reads {
+  /// What a core has of its own.
+  struct OfCore : AccessCounters {
     size_t turn = 0;  // of SetAside
   };
 
@@ -195,24 +191,25 @@ class Store : public SharedEbb<Store>, public StoreTypes {
     return Locked(shard,
                   [&](Removed& removed) { return f(shard, hashed, removed); });
   }
-  /// Of what takes no lock.
-  void Count(Access::Kind kind, Hit hit) {
-    if (kind != Access::Kind::kGet) return;
-    Reads& reads = cores_[platform::CurrentCore()];
-    ++(hit == Hit::kYes ? reads.hits : reads.misses);
+  void Count(Access::Kind kind, bool hit) {
+    if (kind == Access::Kind::kNone) return;
+    AccessCounters& mine = cores_.Mine();
+    if (kind == Access::Kind::kGet) {
+      ++(hit ? mine.get_hits : mine.get_misses);
+    } else {
+      ++(hit ? mine.touch_hits : mine.touch_misses);
+    }
   }
   void ShareLimits();
   size_t LeastInShard() const;
-  Reads AllReads() const;
 
   KeyHash hash_;
   size_t mask_ = 0;
   std::vector<std::unique_ptr<Shard>> shards_;  // mask_ + 1
-  std::vector<PerCore> cores_;
+  CountsByCore<OfCore> cores_;
   // Rarely changed, with the lock held; `memory` of the limits only read with it.
   alignas(64) mutable SpinLock settings_lock_;
-  Limits limits_;    // of all shards together
-  Reads forgotten_;  // of all cores, by ResetCounters
+  Limits limits_;  // of all shards together
 };
 
 }  // namespace ebbrt::memcached

@@ -5,12 +5,8 @@ namespace ebbrt::memcached {
 StoreCounters& StoreCounters::operator+=(const StoreCounters& other) {
   cmd_set += other.cmd_set;
   cmd_flush += other.cmd_flush;
-  get_hits += other.get_hits;
-  get_misses += other.get_misses;
   get_expired += other.get_expired;
   get_flushed += other.get_flushed;
-  touch_hits += other.touch_hits;
-  touch_misses += other.touch_misses;
   delete_hits += other.delete_hits;
   delete_misses += other.delete_misses;
   incr_hits += other.incr_hits;
@@ -33,6 +29,20 @@ StoreCounters& StoreCounters::operator+=(const StoreCounters& other) {
   store_too_large += other.store_too_large;
   store_no_memory += other.store_no_memory;
   return *this;
+}
+
+void AccessCounters::Add(const AccessCounters& other) {
+  get_hits += other.get_hits;
+  get_misses += other.get_misses;
+  touch_hits += other.touch_hits;
+  touch_misses += other.touch_misses;
+}
+
+void AccessCounters::Forget(const AccessCounters& before) {
+  get_hits -= before.get_hits;
+  get_misses -= before.get_misses;
+  touch_hits -= before.touch_hits;
+  touch_misses -= before.touch_misses;
 }
 
 }  // namespace ebbrt::memcached

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/memcached/item.h"
+#include "common/relaxed.h"
 
 namespace ebbrt::memcached {
 
@@ -14,12 +15,8 @@ namespace ebbrt::memcached {
 struct StoreCounters {
   uint64_t cmd_set = 0;
   uint64_t cmd_flush = 0;
-  uint64_t get_hits = 0;
-  uint64_t get_misses = 0;
   uint64_t get_expired = 0;
   uint64_t get_flushed = 0;
-  uint64_t touch_hits = 0;
-  uint64_t touch_misses = 0;
   uint64_t delete_hits = 0;
   uint64_t delete_misses = 0;
   uint64_t incr_hits = 0;
@@ -43,6 +40,17 @@ struct StoreCounters {
   uint64_t store_no_memory = 0;
 
   StoreCounters& operator+=(const StoreCounters& other);
+};
+
+/// The same of accesses, which cores count apart: to read takes no lock.
+struct AccessCounters {
+  Relaxed<uint64_t> get_hits = 0;
+  Relaxed<uint64_t> get_misses = 0;
+  Relaxed<uint64_t> touch_hits = 0;
+  Relaxed<uint64_t> touch_misses = 0;
+
+  void Add(const AccessCounters& other);
+  void Forget(const AccessCounters& before);
 };
 
 /// memcached's `-I 1m`.
@@ -112,6 +120,7 @@ struct StoreTypes {
   /// State of the whole table: of each shard at one moment.
   struct Report {
     StoreCounters counters;
+    AccessCounters accesses;
     std::array<uint64_t, kSegments> items{};
     uint64_t Items() const { return items[0] + items[1] + items[2]; }
     uint64_t bytes = 0;  ///< of items

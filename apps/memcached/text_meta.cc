@@ -247,7 +247,7 @@ TextSession::Step TextSession::Meta(Context& context, const Words& words,
   if (std::string_view("gsdae").find(command) == std::string_view::npos) {
     return SayError(context, "ERROR");
   }
-  ++service_.Counters().meta_commands;
+  ++service_.counters.Mine().meta_commands;
   if (words.Size() < 2) {
     return SayError(context, command == 'e' ? kBadFormat : "ERROR");
   }

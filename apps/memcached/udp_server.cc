@@ -39,7 +39,7 @@ void UdpServer::Answer(Endpoint from, std::unique_ptr<IOBuf> datagram) {
   DatagramHeader header;
   // Without a whole header nobody knows whom an answer would be for.
   if (datagram == nullptr || datagram->ChainLength() <= sizeof header) return;
-  service_.Counters().bytes_read += datagram->ChainLength();
+  service_.counters.Mine().bytes_read += datagram->ChainLength();
   datagram->CopyOut(std::as_writable_bytes(std::span(&header, 1)));
   uint16_t id = header.id.Get();
   try {
@@ -60,7 +60,7 @@ void UdpServer::Answer(Endpoint from, std::unique_ptr<IOBuf> datagram) {
 
 void UdpServer::Send(Endpoint to, uint16_t id, std::unique_ptr<IOBuf> answer) {
   size_t size = answer->ChainLength();
-  service_.Counters().bytes_written += size;
+  service_.counters.Mine().bytes_written += size;
   size_t count = (size + kMaxPayload - 1) / kMaxPayload;
   for (size_t number = 0; number < count; ++number) {
     DatagramHeader header{.id = id,

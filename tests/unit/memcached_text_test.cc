@@ -228,7 +228,7 @@ TEST(MemcachedText, OneOfThoseWhoFindAStaleItemIsToRenewIt) {
   EXPECT_EQ(talk.Say("ms a 1 C4 I T90\r\n3\r\nmg a t v\r\n"),
             "HD\r\nVA 1 t90\r\n3\r\n");
   // Each "mg" is one, also where it had to look twice.
-  EXPECT_EQ(talk.store.Read(talk.now).counters.get_hits, 5u);
+  EXPECT_EQ(talk.store.Read(talk.now).accesses.get_hits, 5u);
 }
 
 TEST(MemcachedText, ANumberThatChangesKeepsWhatBelongsToIt) {
