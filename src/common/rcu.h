@@ -34,7 +34,9 @@ namespace detail {
 struct NothingShared {};
 }  // namespace detail
 
-/// A core's representative has what that core retired.
+/// A core's representative has what that core retired. Its first use makes it,
+/// which may throw std::bad_alloc and block: who retires where neither may be
+/// has each core take `rcu.Rep()` before.
 class Rcu : public PerCoreEbb<Rcu, detail::NothingShared> {
  public:
   /// Room in an object for the time after it was retired; nobody else's then.
@@ -49,8 +51,8 @@ class Rcu : public PerCoreEbb<Rcu, detail::NothingShared> {
   /// have found the object; if there is one core, at once: who retires an
   /// object doesn't look at it again. Nobody can find it from now on. `bytes`
   /// are what it holds of memory: much of it makes haste. May reclaim another
-  /// object. Doesn't fail and allocates nothing. In an event, with no lock
-  /// held.
+  /// object. But for the first use (above) it doesn't fail and allocates
+  /// nothing. In an event, with no lock held.
   void Retire(Retired& object, void (*reclaim)(Retired&), size_t bytes);
 
  private:

@@ -1,8 +1,9 @@
-// SpinLock: mutual exclusion between cores for a few instructions.
+// SpinLock: mutual exclusion between cores, for short.
 //
 // For state that several cores touch rarely and briefly (queues of remote
-// events, an id's entry). Natively interrupts are off in every context that
-// takes one, so a holder is never interrupted; it must not block or call out.
+// events, an id's entry): who waits does nothing else. Natively interrupts are
+// off in every context that takes one, so a holder is never interrupted; it
+// must not block, nor call what may take the lock again.
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,7 @@
 """The memcached server under random operations of several clients by all protocols,
 checked against a model; then emptied, after which memory must be free as before.
 
-EBBRT_LONG=1 runs for an hour instead of some seconds; EBBRT_SEED chooses others.
+EBBRT_LONG=1 lets each round last an hour instead of some seconds; EBBRT_SEED chooses others.
 """
 
 import contextlib
@@ -203,7 +203,7 @@ class Soak:
         self.round(SECONDS / 2)
         before, done, lost = self.empty(), 0, []
         # The core's pool of buffers keeps as many as were ever in use at once, up to
-        # 2 MiB, and slabs fill up unevenly: that settles, and a leak does not.
+        # 2 MiB, and slabs fill up unevenly: that settles. A leak of SLACK a round does not.
         while not lost or lost[-1] >= SLACK * self.cores:
             self.assertLess(len(lost), ROUNDS, f"bytes fewer after each round: {lost}")
             done += self.round(SECONDS)
